@@ -1,0 +1,82 @@
+"""Every Redis key. One place to grep, one place to see what lives how long.
+
+A visitor's keys and the stream they append to carry the partition's hash tag, so that one FCALL touches one cluster slot.
+
+| key                          | type   | what                                                        | lives             |
+|------------------------------|--------|-------------------------------------------------------------|-------------------|
+| {pN}:v:<site>:<visitor>      | string | visitor profile with the live session, cmsgpack             | VISITOR_TTL_MS    |
+| {pN}:seen:<site>:<visitor>   | set    | 8-byte hashes of event ids taken                            | ≥ DEDUPE_MS       |
+| {pN}:events                  | stream | accepted events, one entry a request                        | until in history  |
+| {pN}:quarantine              | stream | rejected events with their reason                           | newest 1,000      |
+| {pN}:carts:<site>            | zset   | visitor → last cart change (ms); carts with something in    | until bought      |
+| {pN}:abandoned:<site>        | zset   | visitor → time (ms) at which the cart was found abandoned   | until it changes  |
+| {pN}:orders:<site>           | hash   | order id → who claimed it (pN = partition of the order id)  | for ever          |
+| {pN}:c:<site>:<customer>     | hash   | customer: time of the last purchase in any session          | VISITOR_TTL_MS    |
+| baliza:sites, :users, :tokens| hash   | the registry: name → JSON                                   | for ever          |
+| baliza:ingest:<worker>       | string | the batch that is being written (manifest)                  | one batch         |
+| baliza:lease:<role>          | string | which process has the role                                  | LEASE_MS          |
+"""
+
+from hashlib import blake2b
+from typing import Final
+from zlib import crc32
+
+VISITOR_TTL_MS: Final = 30 * 24 * 3600 * 1000
+DEDUPE_MS: Final = 24 * 3600 * 1000
+LEASE_MS: Final = 10_000
+QUARANTINE_MAX_ENTRIES: Final = 1_000  # per partition; newest kept
+
+SITES: Final = "baliza:sites"
+USERS: Final = "baliza:users"
+TOKENS: Final = "baliza:tokens"
+INSTALLED: Final = "baliza:installed"  # hash: what is fixed at install, e.g. partitions
+
+
+def partition_of(name: str, partitions: int) -> int:
+    """The partition of a visitor (or order, or customer): stable over processes and versions."""
+    return crc32(name.encode()) % partitions
+
+
+def visitor(partition: int, site: str, visitor_id: str) -> str:
+    return f"{{p{partition}}}:v:{site}:{visitor_id}"
+
+
+def seen(partition: int, site: str, visitor_id: str) -> str:
+    return f"{{p{partition}}}:seen:{site}:{visitor_id}"
+
+
+def events(partition: int) -> str:
+    return f"{{p{partition}}}:events"
+
+
+def quarantine(partition: int) -> str:
+    return f"{{p{partition}}}:quarantine"
+
+
+def carts(partition: int, site: str) -> str:
+    return f"{{p{partition}}}:carts:{site}"
+
+
+def abandoned(partition: int, site: str) -> str:
+    return f"{{p{partition}}}:abandoned:{site}"
+
+
+def orders(partition: int, site: str) -> str:
+    return f"{{p{partition}}}:orders:{site}"
+
+
+def customer(partition: int, site: str, customer_id: str) -> str:
+    return f"{{p{partition}}}:c:{site}:{customer_id}"
+
+
+def manifest(worker: int) -> str:
+    return f"baliza:ingest:{worker}"
+
+
+def lease(role: str) -> str:
+    return f"baliza:lease:{role}"
+
+
+def event_hash(site: str, visitor_id: str, event_id: str) -> bytes:
+    """8 bytes that stand for an event id of this visitor in the dedupe set, and name the session that it opens."""
+    return blake2b(f"{site}\0{visitor_id}\0{event_id}".encode(), digest_size=8).digest()

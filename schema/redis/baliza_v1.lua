@@ -1,0 +1,285 @@
+#!lua name=baliza_v1
+-- The session profile, kept atomically. Everything here works on keys of one partition (one hash tag).
+-- Loaded at start-up; a change of behaviour gets a new version number, so that old processes keep their own functions.
+-- Layout of the visitor profile: schema/profile.py. Money is whole micro-units, time is milliseconds since the epoch, UTC.
+
+local MAX_VIEWED, MAX_CATEGORIES, MAX_CART, MAX_ORDERS, MAX_PAST = 20, 20, 100, 10, 16
+
+local WHOLE_CART = {sync_cart = true, purchase = true}
+local CART_DELTA = {add_to_cart = 1, remove_from_cart = -1}
+
+local function hex(bytes)
+  return (bytes:gsub('.', function(c) return string.format('%02x', c:byte()) end))
+end
+
+local function find(rows, id)
+  for place, row in ipairs(rows) do
+    if row[1] == id then return place, row end
+  end
+end
+
+local function push_bounded(rows, row, most)
+  rows[#rows + 1] = row
+  if #rows > most then table.remove(rows, 1) end
+end
+
+local function new_visitor(t)
+  return {v = 1, f = t, l = t, n = 0, e = 0, k = {}, p = {}, w = {}, o = {}, t = {x = '', m = 0, y = 0, i = {}}}
+end
+
+local function close_session(visitor)
+  local s = visitor.s
+  if s then push_bounded(visitor.p, {s.i, s.o, s.a, s.z}, MAX_PAST) end
+  visitor.s = nil
+end
+
+local function open_session(visitor, event)
+  close_session(visitor)
+  visitor.n = visitor.n + 1
+  visitor.s = {i = hex(event.h), o = event.t, a = event.t, z = event.t, n = 0, pv = 0, iv = 0, ca = 0, b = 0, r = {},
+               lu = event.u, lr = event.r, q = '', g = {}}
+  return visitor.s
+end
+
+-- Sessions are cut by the time of the event, not by its arrival. A late event joins the session that it fell into;
+-- where there was none it makes one that is over already.
+local function late_session(visitor, event, rules)
+  for place = #visitor.p, 1, -1 do
+    local past = visitor.p[place]
+    if event.t >= past[3] - rules.idle and event.t <= past[4] + rules.idle
+       and math.max(event.t, past[4]) - math.min(event.t, past[3]) <= rules.max then
+      past[3], past[4] = math.min(past[3], event.t), math.max(past[4], event.t)
+      return past[1], past[2]
+    end
+  end
+  push_bounded(visitor.p, {hex(event.h), event.t, event.t, event.t}, MAX_PAST)
+  visitor.n = visitor.n + 1
+  return hex(event.h), event.t
+end
+
+-- Answers the session's id and opening time, and the session itself when it is the live one.
+local function session_of(visitor, event, rules)
+  local s = visitor.s
+  if not s or event.t > s.z + rules.idle or (event.t > s.z and event.t - s.a > rules.max) then
+    s = open_session(visitor, event)
+  elseif event.t < s.a - rules.idle or (event.t < s.a and s.z - event.t > rules.max) then
+    return late_session(visitor, event, rules)
+  end
+  if event.t < s.a then s.a, s.lu, s.lr = event.t, event.u, event.r end
+  s.z = math.max(s.z, event.t)
+  return s.i, s.o, s
+end
+
+-- Anonymous to known attaches. Known to somebody else is another person on the same browser: what is live belongs to
+-- the first, so the second starts with a session, cart and views of their own.
+local function identify(visitor, event)
+  if event.c == '' or event.c == visitor.c then return end
+  if visitor.c then
+    close_session(visitor)
+    visitor.w, visitor.o, visitor.t = {}, {}, {x = '', m = 0, y = event.t, i = {}}
+  end
+  visitor.c = event.c
+  push_bounded(visitor.k, {event.c, event.t}, MAX_ORDERS)
+end
+
+local function count_category(s, category)
+  if category == '' then return end
+  local _, row = find(s.g, category)
+  if row then row[2] = row[2] + 1 else push_bounded(s.g, {category, 1}, MAX_CATEGORIES) end
+end
+
+-- event.i: items as {id, quantity, price, name, category}
+local function view_items(visitor, s, event)
+  for _, item in ipairs(event.i) do
+    local place, row = find(visitor.w, item[1])
+    local views = 1
+    if place then
+      views = row[4] + 1
+      table.remove(visitor.w, place)
+    end
+    push_bounded(visitor.w, {item[1], item[5], item[4], views, event.t, item[3], event.x}, MAX_VIEWED)
+    if s then count_category(s, item[5]) end
+  end
+end
+
+local function change_cart(cart, item, sign)
+  local place, row = find(cart.i, item[1])
+  if row then
+    row[2] = row[2] + sign * item[2]
+    if item[3] >= 0 then row[3] = item[3] end
+    if row[2] <= 0 then table.remove(cart.i, place) end
+  elseif sign > 0 and item[2] > 0 and #cart.i < MAX_CART then
+    cart.i[#cart.i + 1] = {item[1], item[2], item[3], item[4], item[5]}
+  end
+end
+
+-- A statement about the whole cart (sync_cart, purchase) is a base line: what happened before it is in it already,
+-- however late it arrives.
+local function update_cart(visitor, event)
+  local cart, whole, sign = visitor.t, WHOLE_CART[event.e], CART_DELTA[event.e]
+  if not (whole or sign) or event.t < cart.y then return false end
+  if whole then
+    cart.i, cart.y = {}, event.t
+  end
+  if event.e ~= 'purchase' then
+    for _, item in ipairs(event.i) do change_cart(cart, item, sign or 1) end
+  end
+  if event.x ~= '' then cart.x = event.x end
+  cart.m = math.max(cart.m, event.t)
+  return true
+end
+
+local function cart_summary(cart)
+  local pieces, value = 0, 0
+  for _, row in ipairs(cart.i) do
+    pieces = pieces + row[2]
+    if row[3] > 0 then value = value + row[2] * row[3] end
+  end
+  return pieces, value
+end
+
+local function add_revenue(s, currency, value)
+  local _, row = find(s.r, currency)
+  if row then row[2] = row[2] + value else s.r[#s.r + 1] = {currency, value} end
+end
+
+-- event.m: value in micro-units, event.d: order id
+local function record_order(visitor, s, event)
+  local bought = {}
+  for _, item in ipairs(event.i) do bought[#bought + 1] = {item[1], item[2]} end
+  push_bounded(visitor.o, {event.d, event.t, event.m, event.x, bought}, MAX_ORDERS)
+  if s then
+    s.b = s.b + 1
+    add_revenue(s, event.x, event.m)
+  end
+end
+
+local COUNTS = {page_view = 'pv', view_item = 'iv', add_to_cart = 'ca'}
+
+local function apply(visitor, event, rules)
+  identify(visitor, event)
+  local id, opened, s = session_of(visitor, event, rules)
+  local number = 0
+  if s then
+    s.n = s.n + 1
+    number = s.n
+    local counter = COUNTS[event.e]
+    if counter then s[counter] = s[counter] + 1 end
+    if event.q ~= '' then s.q = event.q end
+  end
+  if event.e == 'view_item' then view_items(visitor, s, event) end
+  local changed = update_cart(visitor, event)
+  if event.e == 'purchase' then record_order(visitor, s, event) end
+  visitor.f, visitor.l = math.min(visitor.f, event.t), math.max(visitor.l, event.t)
+  local pieces, value = cart_summary(visitor.t)
+  return {event.n, event.t, id, opened, number, pieces, value}, changed
+end
+
+-- Splits the batch into new events and those taken before. One SADD tells for a single event; more need to be asked first.
+local function fresh_events(seen_key, events)
+  if #events == 1 then
+    return redis.call('SADD', seen_key, events[1].h) == 1 and events or {}
+  end
+  local hashes, fresh, taken = {}, {}, {}
+  for place, event in ipairs(events) do hashes[place] = event.h end
+  local known = redis.call('SMISMEMBER', seen_key, unpack(hashes))
+  hashes = {}
+  for place, event in ipairs(events) do
+    if known[place] == 0 and not taken[event.h] then
+      taken[event.h] = true
+      fresh[#fresh + 1] = event
+      hashes[#hashes + 1] = event.h
+    end
+  end
+  if #hashes > 0 then redis.call('SADD', seen_key, unpack(hashes)) end
+  return fresh
+end
+
+local function by_time(a, b)
+  if a.t ~= b.t then return a.t < b.t end
+  return a.n < b.n
+end
+
+-- Takes one validated batch of one visitor.
+-- KEYS[1] visitor  KEYS[2] seen  KEYS[3] events stream  KEYS[4] carts  KEYS[5] abandoned
+-- ARGV[1] cmsgpack {now, rules {idle, max, ttl, dedupe}, visitor id, events}   ARGV[2] body (JSON)   ARGV[3] context (msgpack)
+-- An event: n place in the body, h hash, e type, t time, u url, r referrer, c customer, x currency, m value, d order id,
+-- q search term, i items. Answers a bulk string with one character an event, in the order given: 1 taken, 0 duplicate.
+local function observe(keys, args)
+  local batch = cmsgpack.unpack(args[1])
+  local events, rules, now = batch.events, batch.rules, batch.now
+  local marks, outcome, cart_changed = {}, {}, false
+  for place in ipairs(events) do marks[place] = '0' end
+  for place, event in ipairs(events) do event.place = place end
+
+  local fresh = fresh_events(keys[2], events)
+  if #fresh == 0 then return table.concat(marks) end
+  table.sort(fresh, by_time)
+
+  local stored = redis.call('GET', keys[1])
+  local visitor = stored and cmsgpack.unpack(stored) or new_visitor(fresh[1].t)
+  for place, event in ipairs(fresh) do
+    local row, changed = apply(visitor, event, rules)
+    outcome[place] = row
+    cart_changed = cart_changed or changed
+    marks[event.place] = '1'
+  end
+
+  if visitor.e < now + rules.dedupe then
+    visitor.e = now + 2 * rules.dedupe
+    redis.call('PEXPIREAT', keys[2], visitor.e)
+  end
+  redis.call('SET', keys[1], cmsgpack.pack(visitor), 'PX', rules.ttl)
+  if cart_changed then
+    if #visitor.t.i > 0 then redis.call('ZADD', keys[4], visitor.t.m, batch.visitor)
+    else redis.call('ZREM', keys[4], batch.visitor) end
+    redis.call('ZREM', keys[5], batch.visitor)
+  end
+  redis.call('XADD', keys[3], '*', 'b', args[2], 'c', args[3], 'o', cmsgpack.pack(outcome))
+  return table.concat(marks)
+end
+
+-- Claims an order id, so that an order counts once from wherever it comes. The same claimant may claim again (a retry).
+-- KEYS[1] orders   ARGV[1] order id   ARGV[2] claimant (hex event hash).   Answers 1 when it is the claimant's, else 0.
+local function claim_order(keys, args)
+  if redis.call('HSETNX', keys[1], args[1], args[2]) == 1 then return 1 end
+  return redis.call('HGET', keys[1], args[1]) == args[2] and 1 or 0
+end
+
+-- Moves a visitor from carts to abandoned if, looked at now, the cart still holds something and has been idle.
+-- KEYS[1] visitor  KEYS[2] carts  KEYS[3] abandoned   ARGV[1] visitor id  ARGV[2] changed at or before (ms)  ARGV[3] now (ms)
+-- Answers 1 when it was marked, 0 when there was nothing (any more) to mark.
+local function mark_abandoned(keys, args)
+  local changed = redis.call('ZSCORE', keys[2], args[1])
+  if not changed or tonumber(changed) > tonumber(args[2]) then return 0 end
+  if redis.call('EXISTS', keys[1]) == 0 then
+    redis.call('ZREM', keys[2], args[1])
+    redis.call('ZREM', keys[3], args[1])
+    return 0
+  end
+  return redis.call('ZADD', keys[3], 'NX', args[3], args[1])
+end
+
+-- Takes a cart off both lists because the person bought elsewhere. The cart must not have changed after the purchase.
+-- KEYS[1] carts  KEYS[2] abandoned   ARGV[1] visitor id  ARGV[2] purchase time (ms).   Answers 1 when it was taken off.
+local function cancel_cart(keys, args)
+  local changed = redis.call('ZSCORE', keys[1], args[1])
+  if not changed or tonumber(changed) > tonumber(args[2]) then return 0 end
+  redis.call('ZREM', keys[2], args[1])
+  return redis.call('ZREM', keys[1], args[1])
+end
+
+-- Remembers the time of a customer's last purchase; repeating it changes nothing.
+-- KEYS[1] customer   ARGV[1] purchase time (ms)   ARGV[2] ttl (ms)
+local function note_purchase(keys, args)
+  local last = tonumber(redis.call('HGET', keys[1], 'last_purchase') or '0')
+  if tonumber(args[1]) > last then redis.call('HSET', keys[1], 'last_purchase', args[1]) end
+  redis.call('PEXPIRE', keys[1], args[2])
+  return 1
+end
+
+redis.register_function('observe_v1', observe)
+redis.register_function('claim_order_v1', claim_order)
+redis.register_function('mark_abandoned_v1', mark_abandoned)
+redis.register_function('cancel_cart_v1', cancel_cart)
+redis.register_function('note_purchase_v1', note_purchase)
