@@ -172,7 +172,7 @@ local function apply(visitor, event, rules)
   if event.e == 'purchase' then record_order(visitor, s, event) end
   visitor.f, visitor.l = math.min(visitor.f, event.t), math.max(visitor.l, event.t)
   local pieces, value = cart_summary(visitor.t)
-  return {event.n, event.t, id, opened, number, pieces, value}, changed
+  return {event.n, event.t, id, opened, number, pieces, value, visitor.t.x}, changed
 end
 
 -- Splits the batch into new events and those taken before. One SADD tells for a single event; more need to be asked first.

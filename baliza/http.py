@@ -1,0 +1,119 @@
+"""HTTP manners that all Flask apps share: problem answers (RFC 9457), bearer keys, health, readiness, metrics."""
+
+import logging
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+
+import msgspec
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from baliza.errors import BadRequest, BalizaError, Forbidden, StoreDown, Unauthorized, problem
+from baliza.metrics import exposition
+from baliza.sites import Site, SiteRegistry
+
+__all__ = ["base_app", "bearer", "int_argument", "json_answer", "problem_answer", "site_of_key", "site_of_secret"]
+
+# A probe answers what it found (shown in /ready) or raises BalizaError when its part is not ready.
+Probe = Callable[[], object]
+
+log = logging.getLogger("baliza.http")
+
+
+def base_app(name: str, probes: Mapping[str, Probe]) -> Flask:
+    """A Flask app with the manners: errors as problems, /health, /ready, /metrics, /openapi.json."""
+    app = Flask(name)
+    app.register_error_handler(BalizaError, problem_answer)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(Exception, _unforeseen)
+    app.add_url_rule("/health", "health", lambda: json_answer({"status": "alive"}))
+    app.add_url_rule("/ready", "ready", lambda: _readiness(probes))
+    app.add_url_rule("/metrics", "metrics", lambda: Response(exposition(), mimetype="text/plain; version=0.0.4"))
+    app.add_url_rule("/openapi.json", "openapi", _openapi)
+    return app
+
+
+def json_answer(body: object, status: int = 200) -> Response:
+    """JSON by msgspec: Decimal as string, datetime as ISO 8601 in UTC, Structs by their field names."""
+    return Response(msgspec.json.encode(body), status, mimetype="application/json")
+
+
+def problem_answer(error: BalizaError) -> Response:
+    """The error as application/problem+json, with Retry-After where trying again can help."""
+    answer = Response(msgspec.json.encode(problem(error)), error.status, mimetype="application/problem+json")
+    if isinstance(error, StoreDown):
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, Unauthorized):
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def bearer() -> str:
+    """The bearer key of the request. Unauthorized when there is none."""
+    kind, _, key = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not key:
+        raise Unauthorized("expected the header `Authorization: Bearer sk_…` with the site's secret key, got none")
+    return key.strip()
+
+
+def site_of_secret(registry: SiteRegistry) -> Site:
+    """The site whose secret key came as bearer. Unauthorized when nobody's."""
+    site = registry.with_secret(bearer())
+    if site is None:
+        raise Unauthorized("the bearer key is not the secret key of any site; `baliza site list` shows the sites")
+    return site
+
+
+def site_of_key(registry: SiteRegistry) -> Site:
+    """The site of the request: by secret key (bearer) or, from a browser, by `key=pk_…` and an allowed origin."""
+    key = request.args.get("key")
+    if key is None:
+        return site_of_secret(registry)
+    site = registry.by_key.get(key)
+    if site is None:
+        raise Unauthorized("`key` is not the publishable key of any site; `baliza site list` shows them")
+    origin = request.headers.get("Origin")
+    if origin and not site.allows(origin):
+        raise Forbidden(f"the site {site.name} does not allow the origin {origin}; add it with `baliza site origins`")
+    return site
+
+
+def int_argument(name: str, default: int, least: int, most: int) -> int:
+    """A whole number from the query string. BadRequest says what was expected and what came."""
+    raw = request.args.get(name)
+    if raw is None:
+        return default
+    if not raw.isascii() or not raw.isdigit() or not least <= int(raw) <= most:
+        raise BadRequest(f"{name}: expected a whole number from {least} to {most}, got {raw!r}")
+    return int(raw)
+
+
+def _http_problem(error: HTTPException) -> Response:
+    body = {"type": "about:blank", "title": error.name, "status": error.code, "detail": error.description}
+    answer = Response(msgspec.json.encode(body), error.code, mimetype="application/problem+json")
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            answer.headers[name] = value
+    return answer
+
+
+def _unforeseen(error: Exception) -> Response:
+    log.error("unforeseen error at %s %s", request.method, request.path, exc_info=error)
+    body = {"type": "about:blank", "title": BalizaError.title, "status": 500, "detail": "the log says more"}
+    return Response(msgspec.json.encode(body), 500, mimetype="application/problem+json")
+
+
+def _readiness(probes: Mapping[str, Probe]) -> Response:
+    found: dict[str, object] = {}
+    ready = True
+    for name, probe in probes.items():
+        try:
+            found[name] = probe()
+        except BalizaError as error:
+            found[name] = f"not ready: {error}"
+            ready = False
+    return json_answer({"ready": ready, **found}, 200 if ready else 503)
+
+
+def _openapi() -> Response:
+    return Response(files("schema").joinpath("openapi.json").read_text(), mimetype="application/json")

@@ -1,0 +1,118 @@
+"""All settings: one frozen object, read once at the edge from baliza.toml and the environment (which wins)."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from baliza.errors import BadSetting
+
+__all__ = ["Settings", "load_settings"]
+
+ENV_PREFIX = "BALIZA_"
+
+
+def setting(default: Any, help_text: str, *, least: float | None = None, most: float | None = None) -> Any:
+    """A field with its help text (shown by `baliza settings`, tested against the docs) and its bounds."""
+    return field(default=default, metadata={"help": help_text, "least": least, "most": most})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set. Each name is BALIZA_<NAME> in the environment and <name> in baliza.toml; units are in the names."""
+
+    data_dir: Path = setting(Path("data"), "folder of everything that is kept: engines, models, secrets")
+    redis_url: str = setting("", "redis://… or unix://… of a Redis or Valkey server; empty: the embedded Valkey")
+    clickhouse_url: str = setting("", "clickhouse://user:password@host:9000/baliza; empty: the embedded engine")
+    public_host: str = setting("127.0.0.1", "address of the public port (beacon, offers, server API)")
+    public_port: int = setting(8000, "the public port", least=0, most=65535)
+    private_host: str = setting("127.0.0.1", "address of the private port (console, reports)")
+    private_port: int = setting(8001, "the private port", least=0, most=65535)
+    public_url: str = setting("", "base URL under which shops reach the public port; empty: made of host and port")
+    trusted_proxies: int = setting(0, "how many X-Forwarded-For entries, from the right, to believe", least=0, most=10)
+    secure_cookies: bool = setting(True, "cookies only over https (browsers make an exception for localhost)")
+    partitions: int = setting(
+        64, "partitions of the live store; fixed when the store is first used", least=1, most=4096
+    )
+    session_idle_s: int = setting(1800, "idle seconds that end a session", least=1)
+    session_max_s: int = setting(86_400, "longest session in seconds", least=60)
+    cart_idle_s: int = setting(3600, "idle seconds after which a cart with something in it is abandoned", least=1)
+    late_max_s: int = setting(259_200, "age in seconds up to which the publishable key may send events", least=60)
+    future_max_s: int = setting(300, "seconds that an event may lie in the future after clock correction", least=0)
+    collector_workers: int = setting(2, "collector processes on the public port", least=1, most=256)
+    wsgi_threads: int = setting(8, "threads per process for everything but the beacon", least=1, most=256)
+    max_connections: int = setting(2000, "open connections per collector process", least=10)
+    request_timeout_s: float = setting(15.0, "seconds a client has to send a whole request", least=0.1)
+    redis_timeout_s: float = setting(3.0, "seconds after which an unanswered live store counts as down", least=0.05)
+    ingest_interval_s: float = setting(0.5, "seconds between two looks at the stream", least=0.01)
+    ingest_max_events: int = setting(20_000, "events in one insert, at most (about)", least=1, most=1_000_000)
+    ready_max_lag_s: int = setting(
+        300, "age in seconds of the oldest waiting event at which /ready answers 503", least=1
+    )
+    train_interval_s: int = setting(900, "seconds between two trainings by the running product", least=10)
+    train_days: int = setting(90, "days of history that a model learns from", least=1)
+    retarget_interval_s: float = setting(5.0, "seconds between two looks for abandoned carts", least=0.1)
+
+    @property
+    def model_dir(self) -> Path:
+        return self.data_dir / "models"
+
+    @property
+    def base_url(self) -> str:
+        return self.public_url.rstrip("/") or f"http://{self.public_host}:{self.public_port}"
+
+
+def load_settings(env: Mapping[str, str] | None = None, toml_file: Path | None = None) -> Settings:
+    """Read baliza.toml (where it exists) and BALIZA_… variables. BadSetting names the variable or the key."""
+    env = os.environ if env is None else env
+    toml_file = toml_file or Path(env.get(f"{ENV_PREFIX}CONFIG", "baliza.toml"))
+    given: dict[str, Any] = {}
+    kinds = get_type_hints(Settings)
+    for name, raw in _from_toml(toml_file).items():
+        if name not in kinds:
+            raise BadSetting(f"{toml_file}: there is no setting {name!r}; `baliza settings` lists them")
+        given[name] = _convert(f"{name} in {toml_file}", raw, kinds[name])
+    for name in kinds:
+        variable = ENV_PREFIX + name.upper()
+        if variable in env:
+            given[name] = _convert(variable, env[variable], kinds[name])
+    _check_bounds(given, env, toml_file)
+    return Settings(**given)
+
+
+def _from_toml(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{file}: not TOML: {error}") from None
+
+
+_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def _convert(where: str, raw: Any, kind: type) -> Any:
+    try:
+        if kind is bool:
+            return raw if isinstance(raw, bool) else _WORDS[str(raw).strip().lower()]
+        if isinstance(raw, bool) or (kind is int and isinstance(raw, float)):
+            raise ValueError
+        return kind(raw)
+    except (ValueError, TypeError, KeyError):
+        words = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path", str: "text"}
+        raise BadSetting(f"{where}: expected {words[kind]}, got {raw!r}") from None
+
+
+def _check_bounds(given: Mapping[str, Any], env: Mapping[str, str], toml_file: Path) -> None:
+    for entry in fields(Settings):
+        if entry.name not in given or entry.default is MISSING:
+            continue
+        value, least, most = given[entry.name], entry.metadata["least"], entry.metadata["most"]
+        if (least is not None and value < least) or (most is not None and value > most):
+            variable = ENV_PREFIX + entry.name.upper()
+            where = variable if variable in env else f"{entry.name} in {toml_file}"
+            upper = f" and ≤ {most}" if most is not None else ""
+            raise BadSetting(f"{where}: expected a value ≥ {least}{upper}, got {value}")

@@ -1,0 +1,196 @@
+"""The registry: sites with their keys, console users, report tokens. Small, read often, kept in Redis.
+
+A secret key is high-entropy, so its SHA-256 is stored; a password is a person's, so it is stored as scrypt.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+from redis import Redis
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from baliza.errors import BadRequest, Conflict, NotFound, StoreDown
+from baliza.stores import call
+from schema import keys
+
+__all__ = [
+    "CachedRegistry",
+    "Site",
+    "SiteRegistry",
+    "User",
+    "add_site",
+    "add_token",
+    "add_user",
+    "check_user",
+    "load_sites",
+    "site_of_token",
+]
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+class Site(Struct, frozen=True):
+    """One shop. `origins`: allowed browser origins, `*` for any. `trust_browser`: money said by the browser is revenue."""
+
+    name: str
+    publishable_key: str
+    secret_digest: str
+    origins: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    trust_browser: bool = True
+    require_consent: bool = False
+
+    def allows(self, origin: str) -> bool:
+        """True when a page of this origin may use the publishable key."""
+        return origin in self.origins or "*" in self.origins
+
+
+class User(Struct, frozen=True):
+    """A person who logs in to the console and sees these sites."""
+
+    name: str
+    password_hash: str
+    sites: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SiteRegistry:
+    """An immutable snapshot of all sites, found by either key or by name."""
+
+    by_key: Mapping[str, Site]
+    by_secret: Mapping[str, Site]
+    by_name: Mapping[str, Site]
+
+    @classmethod
+    def of(cls, sites: Iterable[Site]) -> "SiteRegistry":
+        sites = list(sites)
+        return cls(
+            {site.publishable_key: site for site in sites},
+            {site.secret_digest: site for site in sites},
+            {site.name: site for site in sites},
+        )
+
+    def with_secret(self, secret: str) -> Site | None:
+        """The site of a secret key. Only digests are compared, the last comparison in constant time."""
+        given = digest(secret)
+        site = self.by_secret.get(given)
+        return site if site and hmac.compare_digest(site.secret_digest, given) else None
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def load_sites(redis: "Redis[bytes] | Any") -> SiteRegistry:
+    """Read the registry; one round trip."""
+    return decode_sites(redis.hgetall(keys.SITES).values())
+
+
+def decode_sites(stored: Iterable[bytes]) -> SiteRegistry:
+    """The registry from the stored JSON objects."""
+    return SiteRegistry.of(msgspec.json.decode(raw, type=Site) for raw in stored)
+
+
+def add_site(
+    redis: Any,
+    name: str,
+    origins: Iterable[str],
+    *,
+    timezone: str = "UTC",
+    publishable_key: str | None = None,
+    secret_key: str | None = None,
+    require_consent: bool = False,
+) -> tuple[Site, str]:
+    """Register a site. Answers it with its secret key, which is not stored and so is told only now.
+
+    Raises BadRequest on a bad name or origin, Conflict when the name is taken.
+    """
+    if not NAME.fullmatch(name):
+        raise BadRequest(f"site name: expected lower-case letters, digits and hyphens (at most 40), got {name!r}")
+    secret_key = secret_key or f"sk_{secrets.token_urlsafe(24)}"
+    site = Site(
+        name=name,
+        publishable_key=publishable_key or f"pk_{secrets.token_urlsafe(12)}",
+        secret_digest=digest(secret_key),
+        origins=tuple(checked_origin(origin) for origin in origins),
+        timezone=timezone,
+        require_consent=require_consent,
+    )
+    if not redis.hsetnx(keys.SITES, name, msgspec.json.encode(site)):
+        raise Conflict(f"a site named {name!r} exists already; `baliza site list` shows it")
+    return site, secret_key
+
+
+def checked_origin(origin: str) -> str:
+    """scheme://host[:port] in the form that browsers send, or `*`. BadRequest when it is neither."""
+    if origin == "*":
+        return origin
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise BadRequest(f"origin: expected https://host[:port] or *, got {origin!r}")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def add_user(redis: Any, name: str, password: str, sites: Iterable[str]) -> User:
+    """Register a console user, or set the password and sites of one. BadRequest on a short password."""
+    if len(password) < 8:
+        raise BadRequest(f"password: expected at least 8 characters, got {len(password)}")
+    user = User(name, generate_password_hash(password), tuple(sites))
+    redis.hset(keys.USERS, name, msgspec.json.encode(user))
+    return user
+
+
+# Compared with when there is no such user, so that the answer takes as long.
+_NOBODY = generate_password_hash(secrets.token_hex(8))
+
+
+def check_user(redis: Any, name: str, password: str) -> User | None:
+    """The user if the password is right. Takes the same time whether or not the name exists."""
+    stored = redis.hget(keys.USERS, name)
+    user = msgspec.json.decode(stored, type=User) if stored else None
+    right = check_password_hash(user.password_hash if user else _NOBODY, password)
+    return user if user and right else None
+
+
+def add_token(redis: Any, site: str, token: str | None = None) -> str:
+    """Make a bearer token that may read one site's reports; only its digest is stored."""
+    if not redis.hexists(keys.SITES, site):
+        raise NotFound(f"there is no site named {site!r}; `baliza site list` shows all")
+    token = token or f"tok_{secrets.token_urlsafe(24)}"
+    redis.hset(keys.TOKENS, digest(token), site)
+    return token
+
+
+def site_of_token(redis: Any, token: str) -> str | None:
+    """The name of the site whose reports the token may read. The look-up is by digest, so its time tells nothing."""
+    stored = redis.hget(keys.TOKENS, digest(token))
+    return stored.decode() if stored else None
+
+
+class CachedRegistry:
+    """The registry for request threads: read again when older than `max_age_s`; the old one serves while Redis is away."""
+
+    def __init__(self, redis: Any, monotonic: Callable[[], float], max_age_s: float = 2.0) -> None:
+        self._redis, self._monotonic, self._max_age_s = redis, monotonic, max_age_s
+        self._known: SiteRegistry | None = None
+        self._read_at = 0.0
+
+    def __call__(self) -> SiteRegistry:
+        """The registry of now. Blocks for one round trip at most every `max_age_s`. StoreDown if it was never read."""
+        now = self._monotonic()
+        if self._known is None or now - self._read_at > self._max_age_s:
+            try:
+                self._known = call(lambda: load_sites(self._redis))
+            except StoreDown:
+                if self._known is None:
+                    raise
+            self._read_at = now
+        return self._known

@@ -1,0 +1,129 @@
+"""Connections to the two stores, and what is installed in them: the function library and the partition count."""
+
+import json
+import threading
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clickhouse_driver import Client
+from clickhouse_driver import errors as clickhouse_errors
+from redis import Redis
+from redis import exceptions as redis_errors
+
+from baliza.errors import BadSetting, StoreDown
+from baliza.settings import Settings
+from schema import keys
+
+__all__ = [
+    "History",
+    "call",
+    "clickhouse",
+    "function_library",
+    "install",
+    "query",
+    "redis",
+    "store_urls",
+    "write_endpoints",
+]
+
+T = TypeVar("T")
+ENDPOINTS_FILE = "endpoints.json"
+
+
+def endpoints_file(settings: Settings) -> Path:
+    return settings.data_dir / "run" / ENDPOINTS_FILE
+
+
+def write_endpoints(settings: Settings, redis_url: str, clickhouse_url: str) -> None:
+    """Tell other commands on this box where the embedded engines are. Readable by the owner only: it holds passwords."""
+    file = endpoints_file(settings)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"redis_url": redis_url, "clickhouse_url": clickhouse_url}))
+
+
+def store_urls(settings: Settings) -> tuple[str, str]:
+    """(redis, clickhouse): as set, or where the running product has its engines. BadSetting when neither is known."""
+    file = endpoints_file(settings)
+    running = json.loads(file.read_text()) if file.exists() else {}
+    found = [getattr(settings, name) or running.get(name, "") for name in ("redis_url", "clickhouse_url")]
+    for name, url in zip(("redis_url", "clickhouse_url"), found, strict=True):
+        if not url:
+            raise BadSetting(
+                f"{name} is not set and nothing runs in {settings.data_dir.resolve()}: "
+                f"start `baliza up` there, or set BALIZA_{name.upper()}"
+            )
+    return found[0], found[1]
+
+
+def redis(settings: Settings) -> "Redis[bytes] | Any":
+    """A client of the live store (connects at first use)."""
+    timeout_s = settings.redis_timeout_s
+    return Redis.from_url(
+        store_urls(settings)[0], socket_timeout=timeout_s, socket_connect_timeout=timeout_s, health_check_interval=30
+    )
+
+
+def clickhouse(settings: Settings) -> Client:
+    """A client of the history (connects at first use). Not to be shared between threads."""
+    return Client.from_url(store_urls(settings)[1])
+
+
+def call(action: Callable[[], T]) -> T:
+    """Run something that talks to a store; its driver's connection errors become StoreDown."""
+    try:
+        return action()
+    except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.BusyLoadingError) as error:
+        raise StoreDown(f"the live store does not answer: {error}") from error
+    except (clickhouse_errors.NetworkError, clickhouse_errors.SocketTimeoutError, EOFError) as error:
+        raise StoreDown(f"the history does not answer: {error}") from error
+
+
+def query(name: str) -> str:
+    """The text of schema/queries/<name>.sql."""
+    return files("schema").joinpath("queries", f"{name}.sql").read_text()
+
+
+def function_library() -> str:
+    """The Lua function library that every process expects in the live store."""
+    return files("schema").joinpath("redis", "baliza_v1.lua").read_text()
+
+
+def install(client: Any, settings: Settings) -> None:
+    """Load the function library and fix the partition count. Safe to repeat; raises BadSetting if the count differs."""
+    client.function_load(function_library(), replace=True)
+    client.hsetnx(keys.INSTALLED, "partitions", settings.partitions)
+    installed = int(client.hget(keys.INSTALLED, "partitions"))
+    if installed != settings.partitions:
+        raise BadSetting(
+            f"BALIZA_PARTITIONS is {settings.partitions}, but this live store was installed with {installed}; "
+            "the number cannot change afterwards, because every visitor's keys lie in their partition"
+        )
+
+
+class History:
+    """ClickHouse for threads: each has its own connection, and every failure to reach it is StoreDown."""
+
+    def __init__(self, connect: Callable[[], Client]) -> None:
+        self._connect = connect
+        self._local = threading.local()
+
+    def client(self) -> Client:
+        """This thread's client; it connects again by itself when its connection was lost."""
+        if not hasattr(self._local, "client"):
+            self._local.client = self._connect()
+        client: Client = self._local.client
+        return client
+
+    def rows(self, sql: str, params: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a query with bound parameters (%(name)s). Blocks. Raises StoreDown."""
+        result: list[tuple[Any, ...]] = call(lambda: self.client().execute(sql, params or {}))
+        return result
+
+    def records(self, sql: str, params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """As rows(), each row a dict by column name."""
+        rows, columns = call(lambda: self.client().execute(sql, params or {}, with_column_types=True))
+        names = [name for name, _ in columns]
+        return [dict(zip(names, row, strict=True)) for row in rows]

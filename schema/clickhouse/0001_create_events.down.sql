@@ -1,0 +1,2 @@
+-- Destroys the history.
+DROP TABLE events
