@@ -33,9 +33,7 @@ class Settings:
     public_url: str = setting("", "base URL under which shops reach the public port; empty: made of host and port")
     trusted_proxies: int = setting(0, "how many X-Forwarded-For entries, from the right, to believe", least=0, most=10)
     secure_cookies: bool = setting(True, "cookies only over https (browsers make an exception for localhost)")
-    partitions: int = setting(
-        64, "partitions of the live store; fixed when the store is first used", least=1, most=4096
-    )
+    partitions: int = setting(64, "partitions of the live store; fixed when the store is first used", least=1, most=4096)
     session_idle_s: int = setting(1800, "idle seconds that end a session", least=1)
     session_max_s: int = setting(86_400, "longest session in seconds", least=60)
     cart_idle_s: int = setting(3600, "idle seconds after which a cart with something in it is abandoned", least=1)
@@ -48,9 +46,7 @@ class Settings:
     redis_timeout_s: float = setting(3.0, "seconds after which an unanswered live store counts as down", least=0.05)
     ingest_interval_s: float = setting(0.5, "seconds between two looks at the stream", least=0.01)
     ingest_max_events: int = setting(20_000, "events in one insert, at most (about)", least=1, most=1_000_000)
-    ready_max_lag_s: int = setting(
-        300, "age in seconds of the oldest waiting event at which /ready answers 503", least=1
-    )
+    ready_max_lag_s: int = setting(300, "age in seconds of the oldest waiting event at which /ready answers 503", least=1)
     train_interval_s: int = setting(900, "seconds between two trainings by the running product", least=10)
     train_days: int = setting(90, "days of history that a model learns from", least=1)
     retarget_interval_s: float = setting(5.0, "seconds between two looks for abandoned carts", least=0.1)

@@ -9,16 +9,14 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
-from redis import Redis
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from baliza.errors import BadRequest, Conflict, NotFound, StoreDown
-from baliza.stores import call
+from baliza.stores import RedisClient, call
 from schema import keys
 
 __all__ = [
@@ -89,7 +87,7 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def load_sites(redis: "Redis[bytes] | Any") -> SiteRegistry:
+def load_sites(redis: RedisClient) -> SiteRegistry:
     """Read the registry; one round trip."""
     return decode_sites(redis.hgetall(keys.SITES).values())
 
@@ -100,7 +98,7 @@ def decode_sites(stored: Iterable[bytes]) -> SiteRegistry:
 
 
 def add_site(
-    redis: Any,
+    redis: RedisClient,
     name: str,
     origins: Iterable[str],
     *,
@@ -139,7 +137,7 @@ def checked_origin(origin: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
-def add_user(redis: Any, name: str, password: str, sites: Iterable[str]) -> User:
+def add_user(redis: RedisClient, name: str, password: str, sites: Iterable[str]) -> User:
     """Register a console user, or set the password and sites of one. BadRequest on a short password."""
     if len(password) < 8:
         raise BadRequest(f"password: expected at least 8 characters, got {len(password)}")
@@ -152,7 +150,7 @@ def add_user(redis: Any, name: str, password: str, sites: Iterable[str]) -> User
 _NOBODY = generate_password_hash(secrets.token_hex(8))
 
 
-def check_user(redis: Any, name: str, password: str) -> User | None:
+def check_user(redis: RedisClient, name: str, password: str) -> User | None:
     """The user if the password is right. Takes the same time whether or not the name exists."""
     stored = redis.hget(keys.USERS, name)
     user = msgspec.json.decode(stored, type=User) if stored else None
@@ -160,7 +158,7 @@ def check_user(redis: Any, name: str, password: str) -> User | None:
     return user if user and right else None
 
 
-def add_token(redis: Any, site: str, token: str | None = None) -> str:
+def add_token(redis: RedisClient, site: str, token: str | None = None) -> str:
     """Make a bearer token that may read one site's reports; only its digest is stored."""
     if not redis.hexists(keys.SITES, site):
         raise NotFound(f"there is no site named {site!r}; `baliza site list` shows all")
@@ -169,7 +167,7 @@ def add_token(redis: Any, site: str, token: str | None = None) -> str:
     return token
 
 
-def site_of_token(redis: Any, token: str) -> str | None:
+def site_of_token(redis: RedisClient, token: str) -> str | None:
     """The name of the site whose reports the token may read. The look-up is by digest, so its time tells nothing."""
     stored = redis.hget(keys.TOKENS, digest(token))
     return stored.decode() if stored else None
@@ -178,7 +176,7 @@ def site_of_token(redis: Any, token: str) -> str | None:
 class CachedRegistry:
     """The registry for request threads: read again when older than `max_age_s`; the old one serves while Redis is away."""
 
-    def __init__(self, redis: Any, monotonic: Callable[[], float], max_age_s: float = 2.0) -> None:
+    def __init__(self, redis: RedisClient, monotonic: Callable[[], float], max_age_s: float = 2.0) -> None:
         self._redis, self._monotonic, self._max_age_s = redis, monotonic, max_age_s
         self._known: SiteRegistry | None = None
         self._read_at = 0.0

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from clickhouse_driver import Client
 from clickhouse_driver import errors as clickhouse_errors
@@ -18,6 +18,7 @@ from schema import keys
 
 __all__ = [
     "History",
+    "RedisClient",
     "call",
     "clickhouse",
     "function_library",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+RedisClient: TypeAlias = Any  # redis-py annotates every answer as "value or awaitable", which says nothing
 ENDPOINTS_FILE = "endpoints.json"
 
 
@@ -58,7 +60,7 @@ def store_urls(settings: Settings) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def redis(settings: Settings) -> "Redis[bytes] | Any":
+def redis(settings: Settings) -> RedisClient:
     """A client of the live store (connects at first use)."""
     timeout_s = settings.redis_timeout_s
     return Redis.from_url(
