@@ -1,0 +1,117 @@
+"""Real engines for the tests: one Valkey and one ClickHouse engine a session, on free ports, each test with clean data."""
+
+import logging
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clickhouse_driver import Client
+from redis import Redis
+
+from baliza.embedded.clickhouse import EmbeddedClickHouse
+from baliza.embedded.valkey import EmbeddedValkey
+from baliza.migrations import migrate
+from baliza.settings import Settings
+from baliza.sites import Site, add_site
+from baliza.stores import History, RedisClient, install
+
+SERVICE_MARKS = {"redis", "clickhouse", "browser", "network"}
+
+
+@pytest.fixture(autouse=True)
+def _no_undeclared_service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test says by a mark which services it touches; the others stay fast and honest."""
+    if SERVICE_MARKS & {mark.name for mark in request.node.iter_markers()}:
+        return
+
+    def refuse(*_args: object) -> None:
+        pytest.fail("the test opened a connection; mark it with redis, clickhouse, network or browser")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    """The live store of this test session. `save` and the log are on, as in production."""
+    server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey_url(valkey: EmbeddedValkey) -> str:
+    return valkey.url
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
+    """The history of this test session."""
+    server = EmbeddedClickHouse(tmp_path_factory.mktemp("clickhouse"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def clickhouse_url(engine: EmbeddedClickHouse) -> Iterator[str]:
+    """The URL of a fresh, empty database, dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    admin = Client.from_url(engine.url())
+    admin.execute(f"CREATE DATABASE {name}")
+    yield engine.url(name)
+    admin.execute(f"DROP DATABASE {name}")
+    admin.disconnect()
+
+
+@pytest.fixture
+def history(clickhouse_url: str) -> Iterator[History]:
+    """A migrated database."""
+    client = Client.from_url(clickhouse_url)
+    migrate(client)
+    client.disconnect()
+    opened: list[Client] = []
+
+    def connect() -> Client:
+        opened.append(Client.from_url(clickhouse_url))
+        return opened[-1]
+
+    yield History(connect)
+    for client in opened:
+        client.disconnect()
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings for a folder of the test's own and for the engines that its marks declare."""
+    marks = {mark.name for mark in request.node.iter_markers()}
+    return Settings(
+        data_dir=tmp_path / "data",
+        redis_url=request.getfixturevalue("valkey_url") if "redis" in marks else "",
+        clickhouse_url=request.getfixturevalue("clickhouse_url") if "clickhouse" in marks else "",
+        partitions=8,
+        secure_cookies=False,
+    )
+
+
+@pytest.fixture
+def redis_client(valkey: EmbeddedValkey, settings: Settings) -> Iterator[RedisClient]:
+    """An empty live store (it is the test session's own server) with the function library and partitions installed."""
+    with Redis.from_url(valkey.url) as client:
+        client.flushall()
+        install(client, settings)
+        yield client
+
+
+@pytest.fixture
+def demo_site(redis_client: RedisClient) -> Site:
+    """The site `demo` with the keys pk_demo and sk_demo, open to http://shop.test."""
+    site, _ = add_site(redis_client, "demo", ["http://shop.test"], publishable_key="pk_demo", secret_key="sk_demo")
+    return site
+
+
+@pytest.fixture(autouse=True)
+def _quiet_driver_logs() -> None:
+    logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)
