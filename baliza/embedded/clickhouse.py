@@ -51,8 +51,8 @@ class EngineSettings:
 def serve(settings: EngineSettings, follow: int | None = None) -> None:
     """Serve until SIGTERM or SIGINT. Prints `listening on HOST:PORT` when clients can come. Blocks; main thread only.
 
-    `follow`: a file descriptor; also stop when it ends. The one who started the process holds its other end, so that the engine never
-    outlives it. Raises EngineError when the directory is in use or cannot be opened, PortTaken when the port is.
+    `follow`: a file descriptor; also stop when it ends. The one who started the process holds its other end, so that the
+    engine never outlives it. Raises EngineError when the directory is in use or cannot be opened, PortTaken for the port.
     """
     from baliza.embedded.clickhouse_server import DataLock, Server
     from baliza.embedded.engine import Engine, QueryError
@@ -60,7 +60,7 @@ def serve(settings: EngineSettings, follow: int | None = None) -> None:
     listener = _listen(settings)
     lock = DataLock(settings.data_dir)
     try:
-        engine = Engine(settings.data_dir.resolve() / "store", ENGINE_OPTIONS, DATABASE)
+        engine = Engine(settings.data_dir, ENGINE_OPTIONS, DATABASE)
     except QueryError as error:
         raise EngineError(f"The engine could not open {settings.data_dir}: {error}") from error
     server = Server(listener, engine, settings.user, settings.password, settings.max_connections)
@@ -96,7 +96,8 @@ def _listen(settings: EngineSettings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), backlog=128)
     except OSError as error:
-        raise PortTaken(f"Port {settings.port} on {settings.host} cannot be listened on ({error.strerror}); choose another.") from error
+        where = f"{settings.host}:{settings.port}"
+        raise PortTaken(f"{where} cannot be listened on ({error.strerror}); choose another port.") from error
 
 
 class EmbeddedClickHouse:
@@ -119,7 +120,6 @@ class EmbeddedClickHouse:
         self.user = user
         self.password = password or secrets.token_urlsafe(24)
         self.port = port
-        self._wanted_port = port
         self._max_connections = max_connections
         self._log_path = log_path or data_dir / "engine.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -134,7 +134,10 @@ class EmbeddedClickHouse:
         return f"clickhouse://{quote(self.user, safe='')}:{quote(self.password, safe='')}@127.0.0.1:{self.port}/{database}"
 
     def start(self, timeout_s: float = 60) -> None:
-        """Start the process and wait until it takes clients. Raises EngineError with the engine's last words if it does not."""
+        """Start the process and wait until it takes clients; EngineError has its last words when it does not.
+
+        Started again, it takes the same port, so that clients find it.
+        """
         if self.pid:
             raise EngineError(f"The embedded engine runs already, as process {self.pid}.")
         self.data_dir.mkdir(parents=True, exist_ok=True)
@@ -156,7 +159,7 @@ class EmbeddedClickHouse:
     def _command(self) -> list[str]:
         options = {
             "--data-dir": self.data_dir,
-            "--port": self._wanted_port,
+            "--port": self.port,
             "--user": self.user,
             "--max-connections": self._max_connections,
         }
@@ -212,7 +215,7 @@ class EmbeddedClickHouse:
 
 
 def _settings(arguments: list[str], environment: Mapping[str, str]) -> tuple[EngineSettings, bool]:
-    parser = argparse.ArgumentParser(prog="python -m baliza.embedded.clickhouse", description="Serve the embedded ClickHouse.")
+    parser = argparse.ArgumentParser(prog="python -m baliza.embedded.clickhouse")
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")

@@ -40,7 +40,7 @@ class DataLock:
             owner = self._file.read().strip() or "unknown"
             self._file.close()
             raise EngineError(
-                f"The data directory {data_dir} is in use by process {owner}; stop that process or choose another directory."
+                f"The data directory {data_dir} is in use by process {owner}; stop it or choose another directory."
             ) from None
         self._file.truncate(0)
         self._file.write(f"{os.getpid()}\n")
@@ -130,7 +130,7 @@ class Server:
 
     @property
     def wake_fd(self) -> int:
-        """For signal.set_wakeup_fd: the system may give a signal to any of the engine's threads, but only this wakes ours."""
+        """For signal.set_wakeup_fd: a signal may go to any of the engine's threads, and only this wakes ours."""
         return self._wake.fileno()
 
     def run(self) -> None:

@@ -153,10 +153,11 @@ class Conversation:
     def _refuse_external_tables(self) -> None:
         tables = sum(1 for _ in self._blocks())
         if tables:
-            raise QueryError(48, "NOT_IMPLEMENTED", "External tables are not supported by the embedded engine; use a subquery.")
+            message = "External tables are not supported by the embedded engine; use a subquery."
+            raise QueryError(48, "NOT_IMPLEMENTED", message)
 
-    def _blocks(self) -> Iterator[bytes]:
-        """The blocks that the client sends, up to the empty one that ends them."""
+    def _blocks(self) -> Iterator[tuple[bytes, int]]:
+        """The blocks that the client sends and the rows of each, up to the empty block that ends them."""
         while True:
             self._reader.forget()
             if (packet := self._reader.varint()) != ClientPacket.DATA:
@@ -168,7 +169,9 @@ class Conversation:
             if not columns:
                 return
             if rows:
-                yield bytes(memoryview(self._reader.buffer)[start : self._reader.position])
+                with memoryview(self._reader.buffer) as buffer:
+                    block = bytes(buffer[start : self._reader.position])
+                yield block, rows
 
     def _run(self, session: EngineSession, sql: str) -> None:
         answered = False
@@ -185,24 +188,21 @@ class Conversation:
 
     def _insert(self, session: EngineSession, insert: Insert) -> None:
         columns, stream = session.insert(insert)
-        try:
+        with contextlib.closing(stream):
             self._send(wire.header_packet(columns))
             self._flush()
             self._fill(stream)
             rows, size = stream.finish()
-        except BaseException:
-            stream.cancel()
-            raise
         self._send(wire.written_packet(self._revision, rows, size))
 
     def _fill(self, stream: InsertStream) -> None:
         """Put every block in. After a refused block the rest is read and dropped, so that the connection stays usable."""
         refused: QueryError | None = None
-        for block in self._blocks():
+        for block, rows in self._blocks():
             if refused:
                 continue
             try:
-                stream.append(block)
+                stream.append(block, rows)
             except QueryError as error:
                 refused = error
         if refused:

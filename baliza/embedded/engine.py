@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +19,8 @@ from baliza.embedded.native_types import UnknownType, block_columns, skip_block
 __all__ = ["Engine", "EngineSession", "InsertStream", "QueryError", "header_of", "parse_error", "split_blocks"]
 
 ERROR = re.compile(
-    r"Code: (?P<code>\d+)\. DB::\w*?Exception: (?P<message>.*?)(?: \((?P<name>[A-Z][A-Z0-9_]+)\))?(?:\.? \(version [^)]*\))?\s*$",
+    r"Code: (?P<code>\d+)\. DB::\w*?Exception: (?P<message>.*?)"
+    r"(?: \((?P<name>[A-Z][A-Z0-9_]+)\))?(?:\.? \(version [^)]*\))?\s*$",
     re.DOTALL,
 )
 NOT_STREAMED = "Streaming query is not supported"
@@ -81,10 +82,19 @@ def _reader_of(payload: bytes) -> Reader:
     return reader
 
 
+def _empty(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.iterdir():
+        left_over.unlink()
+
+
 class Engine:
     """One data directory, opened. Sessions of one engine run in parallel, each in a thread of its own."""
 
-    def __init__(self, path: Path, options: Mapping[str, str], database: str) -> None:
+    def __init__(self, data_dir: Path, options: Mapping[str, str], database: str) -> None:
+        path = data_dir.resolve() / "store"
+        self._spool = data_dir.resolve() / "incoming"
+        _empty(self._spool)
         # The engine reads the zone once, when it is loaded.
         os.environ["TZ"] = "UTC"
         time.tzset()
@@ -92,7 +102,7 @@ class Engine:
         sys.modules.setdefault("pyarrow", None)  # type: ignore[arg-type]
         from chdb.session import Session
 
-        self._session_class = Session
+        self._session_class: Any = Session
         self._address = f"{path}?{urlencode(options)}" if options else str(path)
         self._control = self._connect()
         self._lock = threading.Lock()
@@ -113,7 +123,7 @@ class Engine:
 
     def open(self, tag: str, database: str) -> "EngineSession":
         """A new session in `database`; `tag` (one word) is what `kill` finds its queries by."""
-        session = EngineSession(self._connect, tag)
+        session = EngineSession(self._connect, tag, self._spool)
         try:
             if database:
                 session.use(database)
@@ -133,35 +143,57 @@ class Engine:
 
 
 class InsertStream:
-    """An INSERT under way: blocks in Native format go in, `finish` writes them."""
+    """An INSERT under way: blocks in Native format go in, `finish` writes them, all or none where the table can.
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    The blocks wait in a file. chDB's own insert stream would save it, but reports success when the write failed.
+    """
 
-    def append(self, block: bytes) -> None:
-        """Give the engine one block. Blocks while the engine is busy."""
-        with _engine_errors():
-            self._stream.append(block)
+    def __init__(self, path: Path, run: Callable[[str], object], insert: statements.Insert) -> None:
+        self._path = path
+        self._run = run
+        self._insert = insert
+        self._rows = 0
+        with _disk_errors():
+            self._file = path.open("wb")
+
+    def append(self, block: bytes, rows: int) -> None:
+        """Put one block by."""
+        with _disk_errors():
+            self._file.write(block)
+        self._rows += rows
 
     def finish(self) -> tuple[int, int]:
-        """Write what was given; gives rows and bytes written."""
-        with _engine_errors():
-            result = self._stream.finish()
-        return result.rows_written, result.bytes_written
+        """Write what was put by; gives rows and bytes. Blocks until the engine has them on disk."""
+        with _disk_errors():
+            size = self._file.tell()
+            self._file.close()
+        if self._rows:
+            self._run(self._insert.from_file(str(self._path)))
+        return self._rows, size
 
-    def cancel(self) -> None:
-        """Forget what was not written yet."""
-        with contextlib.suppress(QueryError), _engine_errors():
-            self._stream.cancel()
+    def close(self) -> None:
+        """Forget what was not written."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise QueryError(243, "NOT_ENOUGH_SPACE", f"The rows of the insert cannot be put by: {error}") from error
 
 
 class EngineSession:
     """One client's session: its current database, temporary tables and the settings of the query that runs."""
 
-    def __init__(self, connect: Any, tag: str) -> None:
+    def __init__(self, connect: Callable[[], Any], tag: str, spool: Path) -> None:
         self._connect = connect
         self._session = connect()
         self._tag = tag
+        self._spool = spool
         self._applied: dict[str, str] = {}
 
     def use(self, database: str) -> None:
@@ -185,7 +217,7 @@ class EngineSession:
             yield self
             return
         current = self._run("SELECT currentDatabase()", "TabSeparatedRaw").decode().rstrip("\n")
-        once = EngineSession(self._connect, self._tag)
+        once = EngineSession(self._connect, self._tag, self._spool)
         try:
             once.use(current)
             once._apply(wanted)
@@ -199,7 +231,7 @@ class EngineSession:
         if not changes:
             return
         sql = statements.set_statement(changes)
-        self._applied |= {name: "" for name in changes}
+        self._applied |= dict.fromkeys(changes, "")
         try:
             self._run(sql)
         except QueryError:
@@ -218,7 +250,7 @@ class EngineSession:
         with _engine_errors():
             return bytes(self._session.query(sql, output).bytes())
 
-    def answer(self, sql: str) -> Iterator[bytes]:
+    def answer(self, sql: str) -> Generator[bytes, None, None]:
         """Run any statement but a data insert; its rows as Native blocks, none for a statement without an answer."""
         if statements.is_select(sql):
             try:
@@ -263,15 +295,15 @@ class EngineSession:
     def insert(self, insert: statements.Insert) -> tuple[list[tuple[str, str]], InsertStream]:
         """Begin an insert: the columns that the client has to send, and the stream to put its blocks in."""
         columns = self._insert_columns(insert)
-        with _engine_errors():
-            return columns, InsertStream(self._session.send_insert(insert.head, "Native"))
+        return columns, InsertStream(self._spool / f"{self._tag}.native", self._run, insert)
 
     def _insert_columns(self, insert: statements.Insert) -> list[tuple[str, str]]:
         described = self._describe(f"TABLE {insert.table}")
         if insert.columns is None:
             return [(name, kind) for name, kind, default in described if default in ("", "DEFAULT")]
         if "*" in insert.columns:
-            return [(name, kind) for name, kind, _ in self._describe(f"(SELECT {insert.columns} FROM {insert.table})")]
+            sql = f"SELECT {insert.columns} FROM {insert.table}"  # noqa: S608
+            return [(name, kind) for name, kind, _ in self._describe(f"({sql})")]
         kinds = {name: kind for name, kind, _ in described}
         named = statements.column_names(insert.columns)
         for name in named:

@@ -17,14 +17,15 @@ MAX_COLUMNS = 10_000
 MAX_DEPTH = 30
 LONGEST_SPEC = 64 * 1024
 
-WIDTHS = {
-    **{"Int8": 1, "Int16": 2, "Int32": 4, "Int64": 8, "Int128": 16, "Int256": 32},
-    **{"UInt8": 1, "UInt16": 2, "UInt32": 4, "UInt64": 8, "UInt128": 16, "UInt256": 32},
-    **{"Float32": 4, "Float64": 8, "BFloat16": 2, "Bool": 1, "Nothing": 1},
-    **{"Date": 2, "Date32": 4, "DateTime": 4, "DateTime64": 8, "Time": 4, "Time64": 8},
-    **{"UUID": 16, "IPv4": 4, "IPv6": 16, "Enum8": 1, "Enum16": 2},
-    **{"Decimal32": 4, "Decimal64": 8, "Decimal128": 16, "Decimal256": 32},
+NAMES_BY_WIDTH = {
+    1: "Int8 UInt8 Bool Enum8 Nothing",
+    2: "Int16 UInt16 BFloat16 Date Enum16",
+    4: "Int32 UInt32 Float32 Decimal32 Date32 DateTime Time IPv4",
+    8: "Int64 UInt64 Float64 Decimal64 DateTime64 Time64",
+    16: "Int128 UInt128 Decimal128 UUID IPv6",
+    32: "Int256 UInt256 Decimal256",
 }
+WIDTHS = {name: width for width, names in NAMES_BY_WIDTH.items() for name in names.split()}
 ALIASES = {
     "Point": "Tuple(Float64, Float64)",
     "Ring": "Array(Point)",
@@ -192,7 +193,7 @@ def _parse_compound(name: str, given: list[str], spec: str, depth: int) -> Kind:
             return _parse(inner, depth + 1)
         case "Map", [key, value]:
             return Array(Tuple((_parse(key, depth + 1), _parse(value, depth + 1))))
-        case ("Tuple" | "Nested"), [_, *_]:
+        case (("Tuple" | "Nested"), [_, *_]):
             row = Tuple(tuple(_parse(_without_name(one), depth + 1) for one in given))
             return row if name == "Tuple" else Array(row)
     raise UnknownType(spec)
@@ -211,12 +212,12 @@ def _arguments(rest: str, spec: str) -> list[str]:
     if not rest.endswith(")"):
         raise UnknownType(spec)
     parts, depth = [""], 0
-    for token in TOKENS.findall(rest[:-1]):
-        depth += (token == "(") - (token == ")")
-        if token == "," and depth == 0:
+    for piece in TOKENS.findall(rest[:-1]):
+        depth += (piece == "(") - (piece == ")")
+        if piece == "," and depth == 0:
             parts.append("")
         else:
-            parts[-1] += token
+            parts[-1] += piece
     return [part.strip() for part in parts]
 
 

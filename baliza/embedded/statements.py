@@ -41,11 +41,16 @@ class StatementError(ValueError):
 
 @dataclass(frozen=True)
 class Insert:
-    """An INSERT whose rows follow as blocks. `head` is the statement without VALUES; `columns` None when none are named."""
+    """An INSERT whose rows follow as blocks. `head` ends with its columns; `columns` None when none are named."""
 
     head: str
     table: str
     columns: str | None
+    settings: str = ""
+
+    def from_file(self, path: str) -> str:
+        """The same insert with its rows taken from a file of Native blocks."""
+        return f"{self.head} FROM INFILE {quoted(path)} COMPRESSION 'none' {self.settings} FORMAT Native"
 
 
 def _mask(sql: str) -> str:
@@ -63,7 +68,8 @@ def _one(sql: str) -> tuple[str, str]:
     masked = _mask(sql)
     end = len(masked.rstrip("; \t\r\n"))
     if ";" in masked[:end]:
-        raise StatementError("Syntax error (Multi-statements are not allowed): send one statement a query.", 62, "SYNTAX_ERROR")
+        message = "Syntax error (Multi-statements are not allowed): send one statement a query."
+        raise StatementError(message, 62, "SYNTAX_ERROR")
     return sql[:end], masked[:end]
 
 
@@ -73,16 +79,17 @@ def data_insert(sql: str) -> Insert | None:
     found = INSERT.fullmatch(masked)
     if not found:
         return None
-    last = found.end("settings") if found["settings"] else found.end("columns") if found["columns"] else found.end("table")
+    last = found.end("columns") if found["columns"] else found.end("table")
+    settings = text[found.start("settings") : found.end("settings")].strip() if found["settings"] else ""
     columns = text[found.start("columns") + 1 : found.end("columns") - 1].strip() if found["columns"] else None
-    return Insert(text[:last].strip(), text[found.start("table") : found.end("table")], columns or None)
+    return Insert(text[:last].strip(), text[found.start("table") : found.end("table")], columns or None, settings)
 
 
 def without_format(sql: str) -> str:
     """The statement without a closing semicolon and FORMAT: over the native protocol it is the client that formats."""
     text, masked = _one(sql)
     found = FORMAT.search(masked)
-    return text[: found.start()] if found and not masked.lstrip()[:6].upper() == "INSERT" else text
+    return text[: found.start()] if found and masked.lstrip()[:6].upper() != "INSERT" else text
 
 
 def is_select(sql: str) -> bool:
