@@ -29,6 +29,7 @@ __all__ = [
     "add_user",
     "check_user",
     "load_sites",
+    "set_origins",
     "site_of_token",
 ]
 
@@ -192,3 +193,15 @@ class CachedRegistry:
                     raise
             self._read_at = now
         return self._known
+
+
+def set_origins(redis: RedisClient, name: str, origins: Iterable[str]) -> Site:
+    """Replace the origins that a site allows. NotFound when there is no such site, BadRequest on a bad origin."""
+    stored = redis.hget(keys.SITES, name)
+    if stored is None:
+        raise NotFound(f"there is no site named {name!r}; `baliza site list` shows all")
+    site = msgspec.structs.replace(
+        msgspec.json.decode(stored, type=Site), origins=tuple(checked_origin(origin) for origin in origins)
+    )
+    redis.hset(keys.SITES, name, msgspec.json.encode(site))
+    return site

@@ -21,11 +21,12 @@ __all__ = [
     "RedisClient",
     "call",
     "clickhouse",
+    "clickhouse_url",
     "function_library",
     "install",
     "query",
     "redis",
-    "store_urls",
+    "redis_url",
     "write_endpoints",
 ]
 
@@ -46,31 +47,38 @@ def write_endpoints(settings: Settings, redis_url: str, clickhouse_url: str) -> 
     file.write_text(json.dumps({"redis_url": redis_url, "clickhouse_url": clickhouse_url}))
 
 
-def store_urls(settings: Settings) -> tuple[str, str]:
-    """(redis, clickhouse): as set, or where the running product has its engines. BadSetting when neither is known."""
+def redis_url(settings: Settings) -> str:
+    """The live store's URL: as set, or where the running product has it. BadSetting when neither is known."""
+    return _url(settings, "redis_url")
+
+
+def clickhouse_url(settings: Settings) -> str:
+    """The history's URL: as set, or where the running product has it. BadSetting when neither is known."""
+    return _url(settings, "clickhouse_url")
+
+
+def _url(settings: Settings, name: str) -> str:
     file = endpoints_file(settings)
-    running = json.loads(file.read_text()) if file.exists() else {}
-    found = [getattr(settings, name) or running.get(name, "") for name in ("redis_url", "clickhouse_url")]
-    for name, url in zip(("redis_url", "clickhouse_url"), found, strict=True):
-        if not url:
-            raise BadSetting(
-                f"{name} is not set and nothing runs in {settings.data_dir.resolve()}: "
-                f"start `baliza up` there, or set BALIZA_{name.upper()}"
-            )
-    return found[0], found[1]
+    found: str = getattr(settings, name) or (json.loads(file.read_text()).get(name, "") if file.exists() else "")
+    if not found:
+        raise BadSetting(
+            f"{name} is not set and nothing runs in {settings.data_dir.resolve()}: "
+            f"start `baliza up` there, or set BALIZA_{name.upper()}"
+        )
+    return found
 
 
 def redis(settings: Settings) -> RedisClient:
     """A client of the live store (connects at first use)."""
     timeout_s = settings.redis_timeout_s
     return Redis.from_url(
-        store_urls(settings)[0], socket_timeout=timeout_s, socket_connect_timeout=timeout_s, health_check_interval=30
+        redis_url(settings), socket_timeout=timeout_s, socket_connect_timeout=timeout_s, health_check_interval=30
     )
 
 
 def clickhouse(settings: Settings) -> Client:
     """A client of the history (connects at first use). Not to be shared between threads."""
-    return Client.from_url(store_urls(settings)[1])
+    return Client.from_url(clickhouse_url(settings))
 
 
 def call(action: Callable[[], T]) -> T:

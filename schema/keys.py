@@ -5,7 +5,7 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | key                          | type   | what                                                        | lives             |
 |------------------------------|--------|-------------------------------------------------------------|-------------------|
 | {pN}:v:<site>:<visitor>      | string | visitor profile with the live session, cmsgpack             | VISITOR_TTL_MS    |
-| {pN}:seen:<site>:<visitor>   | set    | 8-byte hashes of event ids taken                            | ≥ DEDUPE_MS       |
+| {pN}:seen:<site>:<visitor>   | set    | hashes of the event ids taken                               | ≥ DEDUPE_MS       |
 | {pN}:events                  | stream | accepted events, one entry a request                        | until in history  |
 | {pN}:quarantine              | stream | rejected events with their reason                           | newest 1,000      |
 | {pN}:carts:<site>            | zset   | visitor → last cart change (ms); carts with something in    | until bought      |
@@ -17,6 +17,7 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | baliza:lease:<role>          | string | which process has the role                                  | LEASE_MS          |
 """
 
+from base64 import urlsafe_b64encode
 from hashlib import blake2b
 from typing import Final
 from zlib import crc32
@@ -77,6 +78,7 @@ def lease(role: str) -> str:
     return f"baliza:lease:{role}"
 
 
-def event_hash(site: str, visitor_id: str, event_id: str) -> bytes:
-    """8 bytes that stand for an event id of this visitor in the dedupe set, and name the session that it opens."""
-    return blake2b(f"{site}\0{visitor_id}\0{event_id}".encode(), digest_size=8).digest()
+def event_hash(site: str, visitor_id: str, event_id: str) -> str:
+    """11 characters (64 bits) that stand for an event id of this visitor in the dedupe set and name the session it opens."""
+    digest = blake2b(f"{site}\0{visitor_id}\0{event_id}".encode(), digest_size=8).digest()
+    return urlsafe_b64encode(digest)[:11].decode()

@@ -8,10 +8,6 @@ local MAX_VIEWED, MAX_CATEGORIES, MAX_CART, MAX_ORDERS, MAX_PAST = 20, 20, 100, 
 local WHOLE_CART = {sync_cart = true, purchase = true}
 local CART_DELTA = {add_to_cart = 1, remove_from_cart = -1}
 
-local function hex(bytes)
-  return (bytes:gsub('.', function(c) return string.format('%02x', c:byte()) end))
-end
-
 local function find(rows, id)
   for place, row in ipairs(rows) do
     if row[1] == id then return place, row end
@@ -36,7 +32,7 @@ end
 local function open_session(visitor, event)
   close_session(visitor)
   visitor.n = visitor.n + 1
-  visitor.s = {i = hex(event.h), o = event.t, a = event.t, z = event.t, n = 0, pv = 0, iv = 0, ca = 0, b = 0, r = {},
+  visitor.s = {i = event.h, o = event.t, a = event.t, z = event.t, n = 0, pv = 0, iv = 0, ca = 0, b = 0, r = {},
                lu = event.u, lr = event.r, q = '', g = {}}
   return visitor.s
 end
@@ -52,9 +48,9 @@ local function late_session(visitor, event, rules)
       return past[1], past[2]
     end
   end
-  push_bounded(visitor.p, {hex(event.h), event.t, event.t, event.t}, MAX_PAST)
+  push_bounded(visitor.p, {event.h, event.t, event.t, event.t}, MAX_PAST)
   visitor.n = visitor.n + 1
-  return hex(event.h), event.t
+  return event.h, event.t
 end
 
 -- Answers the session's id and opening time, and the session itself when it is the live one.
@@ -240,7 +236,7 @@ local function observe(keys, args)
 end
 
 -- Claims an order id, so that an order counts once from wherever it comes. The same claimant may claim again (a retry).
--- KEYS[1] orders   ARGV[1] order id   ARGV[2] claimant (hex event hash).   Answers 1 when it is the claimant's, else 0.
+-- KEYS[1] orders   ARGV[1] order id   ARGV[2] claimant (event hash).   Answers 1 when it is the claimant's, else 0.
 local function claim_order(keys, args)
   if redis.call('HSETNX', keys[1], args[1], args[2]) == 1 then return 1 end
   return redis.call('HGET', keys[1], args[1]) == args[2] and 1 or 0

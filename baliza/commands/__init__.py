@@ -1,0 +1,1 @@
+"""The commands of the ground: running services, the stores, the registry."""

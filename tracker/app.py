@@ -1,0 +1,61 @@
+"""The collector's ordinary paths: the beacon script and the profiles that a shop's server may read."""
+
+from collections.abc import Callable, Mapping
+
+from flask import Flask, Response, request
+
+from baliza.errors import BadRequest, NotFound
+from baliza.http import Probe, base_app, json_answer, site_of_secret
+from baliza.settings import Settings
+from baliza.sites import SiteRegistry
+from baliza.stores import RedisClient, call
+from js_beacon import script_path
+from schema import keys
+from schema.profile import VisitorProfile, decode_profile
+from tracker.profiles import describe_session, describe_visitor
+
+__all__ = ["create_app"]
+
+
+def create_app(
+    settings: Settings,
+    redis: RedisClient,
+    registry: Callable[[], SiteRegistry],
+    now_ms: Callable[[], int],
+    probes: Mapping[str, Probe],
+) -> Flask:
+    """The tracker's Flask app. `registry` answers the sites of now; `probes` are what /ready asks."""
+    app = base_app("tracker", probes)
+
+    def profile_of(visitor_id: str) -> VisitorProfile:
+        site = site_of_secret(registry())
+        key = keys.visitor(keys.partition_of(visitor_id, settings.partitions), site.name, visitor_id)
+        stored = call(lambda: redis.get(key))
+        if stored is None:
+            raise NotFound(f"no events of the visitor {visitor_id!r} of {site.name} in the last 30 days")
+        return decode_profile(stored)
+
+    @app.get("/b.js")
+    def beacon_script() -> Response:
+        answer = Response(script_path().read_bytes(), mimetype="text/javascript")
+        answer.headers["Cache-Control"] = "public, max-age=3600"
+        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        answer.add_etag()
+        return answer.make_conditional(request)  # type: ignore[return-value]
+
+    @app.get("/v1/sessions/current")
+    def current_session() -> Response:
+        visitor_id = request.args.get("visitor", "")
+        if not 1 <= len(visitor_id) <= 100:
+            raise BadRequest(f"visitor: expected the visitor's id (1 to 100 characters), got {len(visitor_id)} characters")
+        profile = profile_of(visitor_id)
+        if profile.session is None:
+            raise NotFound(f"the visitor {visitor_id!r} has no session that is not over")
+        now, idle_ms = now_ms(), settings.session_idle_s * 1000
+        return json_answer(describe_session(visitor_id, profile, profile.session, now, idle_ms))
+
+    @app.get("/v1/visitors/<visitor_id>")
+    def visitor(visitor_id: str) -> Response:
+        return json_answer(describe_visitor(visitor_id, profile_of(visitor_id)))
+
+    return app

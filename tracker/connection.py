@@ -1,0 +1,239 @@
+"""One client connection of the edge worker: bytes in, requests out, answers back. The parser is httptools' (llhttp).
+
+Bounded in everything: head, body, requests waiting, time. Requests of one connection are answered one after the other, so
+that pipelined answers keep their order.
+"""
+
+import selectors
+import socket
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Final
+
+import httptools
+
+from baliza.errors import BadRequest, TooLarge
+from schema.events import MAX_BODY_BYTES
+from tracker.request import Answer, Request, problem_answer
+
+__all__ = ["Connection"]
+
+MAX_HEAD_BYTES: Final = 16 * 1024
+MAX_HEADERS: Final = 100
+MAX_PIPELINED: Final = 32
+READ_BYTES: Final = 64 * 1024
+KEEP_ALIVE_S: Final = 60.0
+LINGER_S: Final = 2.0
+
+Handle = Callable[["Connection", Request], None]
+
+
+class Connection:
+    """The parser's callbacks and the socket's two directions. `handle` gets one request at a time and calls answer()."""
+
+    def __init__(
+        self, sock: socket.socket, peer: str, selector: selectors.BaseSelector, handle: Handle, timeout_s: float, now: float
+    ) -> None:
+        sock.setblocking(False)
+        self.sock, self._peer, self._selector, self._handle = sock, peer, selector, handle
+        self._timeout_s = timeout_s
+        self._parser = httptools.HttpRequestParser(self)
+        self._queue: deque[tuple[Request, bool]] = deque()
+        self._out = bytearray()
+        self._events = selectors.EVENT_READ
+        self._failed: Answer | None = None
+        self._advancing = self._ended = self._closing = self._lingering = False
+        self._heard_at = now
+        self.busy = self.closed = False
+        self.deadline = now + timeout_s
+        self._reset()
+        selector.register(sock, self._events, self)
+
+    def _reset(self) -> None:
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._body = bytearray()
+        self._head_bytes = 0  # fed since the last request, as long as its head is not complete; -1 afterwards
+        self._keep_alive = True
+
+    # --- the parser's callbacks ---
+
+    def on_url(self, part: bytes) -> None:
+        self._target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if len(self._headers) >= MAX_HEADERS:
+            raise TooLarge(f"expected at most {MAX_HEADERS} headers, got more")
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = -1
+        length = self._headers.get("content-length", "0")
+        if length.isdigit() and int(length) > MAX_BODY_BYTES:
+            raise TooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got {length}")
+        if self._headers.get("expect", "").lower() == "100-continue":
+            self._out += b"HTTP/1.1 100 Continue\r\n\r\n"
+
+    def on_body(self, part: bytes) -> None:
+        self._body += part
+        if len(self._body) > MAX_BODY_BYTES:
+            raise TooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got more")
+
+    def on_message_complete(self) -> None:
+        method = self._parser.get_method().decode("latin-1")
+        target = self._target.decode("latin-1")
+        request = Request(method, target, self._headers, bytes(self._body), self._peer)
+        self._queue.append((request, self._parser.should_keep_alive()))
+        self._reset()
+        if len(self._queue) > MAX_PIPELINED:
+            raise BadRequest(f"expected at most {MAX_PIPELINED} requests before the first answer, got more")
+
+    # --- the socket ---
+
+    def on_event(self, mask: int, now: float) -> None:
+        """The selector's call for this connection."""
+        if mask & selectors.EVENT_WRITE:
+            self._write()
+        if mask & selectors.EVENT_READ and not self.closed:
+            self._read(now)
+
+    def _read(self, now: float) -> None:
+        try:
+            data = self.sock.recv(READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.close()
+            return
+        if not data:
+            # The client has said all it wants to say; it may still read what it asked for.
+            self._ended = True
+            self._settle()
+            return
+        self._heard_at = now
+        if self._lingering:
+            return
+        if self.idle:
+            self.deadline = now + self._timeout_s
+        self._parse(data)
+        self.advance()
+
+    def _parse(self, data: bytes) -> None:
+        if self._head_bytes >= 0:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                raise TooLarge(f"expected a request head of at most {MAX_HEAD_BYTES} bytes, got more")
+        except httptools.HttpParserUpgrade:
+            self._failed = problem_answer(BadRequest("expected a request without protocol upgrade"))
+        except TooLarge as error:
+            self._failed = problem_answer(error)
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            known = cause if isinstance(cause, BadRequest) else BadRequest("the request could not be read")
+            self._failed = problem_answer(known)
+        except httptools.HttpParserError as error:
+            self._failed = problem_answer(BadRequest(f"expected an HTTP/1.1 request, got something else: {error}"))
+
+    def advance(self) -> None:
+        """Hand out the next request when none is being answered; after the last good one, say what was wrong."""
+        if self._advancing:
+            return
+        self._advancing = True
+        while self._queue and not (self.busy or self.closed or self._closing):
+            self.busy = True
+            request, self._keep_alive = self._queue.popleft()
+            self._handle(self, request)
+        self._advancing = False
+        if self._failed and not (self.busy or self._queue or self._closing):
+            self._keep_alive = False
+            self._send(self._failed, head_only=False)
+        else:
+            self._settle()
+
+    def answer(self, answer: Answer, now: float, *, head_only: bool = False) -> None:
+        """The answer to the request that was handed out last; then the next one is handed out."""
+        self.busy = False
+        self.deadline = now + KEEP_ALIVE_S
+        if not self.closed:
+            self._send(answer, head_only=head_only)
+            self.advance()
+
+    def _send(self, answer: Answer, *, head_only: bool) -> None:
+        self._out += answer.head(self._keep_alive)
+        if not head_only and answer.status != HTTPStatus.NO_CONTENT:
+            self._out += answer.body
+        self._closing = self._closing or not self._keep_alive
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            sent = self.sock.send(self._out) if self._out else 0
+            del self._out[:sent]
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:
+            self.close()
+            return
+        self._settle()
+
+    def _settle(self) -> None:
+        """Close when all is said. Else listen for what is wanted, and read only while there is room: a client that sends
+        faster than it is answered waits in its own buffers.
+        """
+        if self.closed:
+            return
+        if not self._out and (self._closing or (self._ended and not self.busy and not self._queue)):
+            self._finish()
+            return
+        wants = selectors.EVENT_WRITE if self._out else 0
+        if not (self._closing or self._ended or self._failed) and len(self._queue) < MAX_PIPELINED // 2:
+            wants |= selectors.EVENT_READ
+        self._watch(wants)
+
+    def _watch(self, wants: int) -> None:
+        if wants == self._events:
+            return
+        if not wants:
+            self._selector.unregister(self.sock)
+        elif self._events:
+            self._selector.modify(self.sock, wants, self)
+        else:
+            self._selector.register(self.sock, wants, self)
+        self._events = wants
+
+    def _finish(self) -> None:
+        """Close. A client that is still sending what was refused would lose the answer to a reset: let it end first."""
+        if self._ended or self._failed is None:
+            self.close()
+        elif not self._lingering:
+            self._lingering = True
+            self.deadline = min(self.deadline, self._heard_at + LINGER_S)
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_WR)
+            self._watch(selectors.EVENT_READ)
+
+    def close(self) -> None:
+        """Close for good; an answer that comes later is dropped."""
+        if not self.closed:
+            self.closed = True
+            if self._events:
+                self._selector.unregister(self.sock)
+                self._events = 0
+            self.sock.close()
+
+    def expire(self) -> None:
+        """The client was too slow. One that is in the middle of a request is told so, as far as it listens."""
+        if not (self.idle or self._out or self._lingering):
+            self._out += Answer(408, [("Content-Type", "text/plain")], b"too slow\n").head(keep_alive=False) + b"too slow\n"
+            with suppress(OSError):
+                self.sock.send(self._out)
+        self.close()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is being asked or answered."""
+        return not (self.busy or self._out or self._queue or self._head_bytes)

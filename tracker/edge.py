@@ -1,0 +1,234 @@
+"""The hot path: a gunicorn worker class with one loop that answers /o and /o.gif itself and hands the rest to threads.
+
+gunicorn stays the process manager (arbiter, signals, reload). One wake-up of the loop reads all that has arrived, sends it
+to the live store in one write, and answers when the replies come. Why not a stock worker: docs/decisions.
+"""
+
+import os
+import selectors
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+import hiredis
+from gunicorn.workers.base import Worker
+
+from baliza import metrics
+from baliza.errors import BalizaError, StoreDown
+from baliza.settings import Settings
+from baliza.sites import decode_sites
+from baliza.stores import function_library, redis_url
+from schema import keys
+from tracker.collect import Collector, Commands, Steps, Tally
+from tracker.connection import Connection
+from tracker.redislink import RedisLink
+from tracker.request import Answer, Request, problem_answer
+from tracker.wsgi_bridge import Wsgi, WsgiBridge
+
+__all__ = ["EdgeApp", "EdgeWorker"]
+
+SITES_EVERY_S: Final = 2.0
+TICK_S: Final = 0.25
+ACCEPT_AT_ONCE: Final = 64
+HOT_PATHS: Final = ("/o", "/o.gif")
+
+
+@dataclass(frozen=True)
+class EdgeApp:
+    """What gunicorn loads for this worker: settings for the hot path, a WSGI app for everything else."""
+
+    settings: Settings
+    wsgi: Wsgi
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """As plain WSGI, without the hot path: for the worker classes of others."""
+        return self.wsgi(environ, start_response)
+
+
+class EdgeWorker(Worker):  # type: ignore[misc]
+    """One process: one thread for the loop, a few for WSGI."""
+
+    def run(self) -> None:
+        """gunicorn's entry. Returns when told to stop and everything that was asked has been answered."""
+        Loop(self.wsgi, self.sockets, self.PIPE[0], self).run()
+
+
+class Loop:
+    """The event loop. `worker` gives alive, ppid and notify(), as gunicorn's Worker does."""
+
+    def __init__(self, app: EdgeApp, listeners: Sequence[socket.socket], wake_fd: int, worker: Any) -> None:
+        settings = app.settings
+        self.settings, self.worker, self.listeners = settings, worker, listeners
+        self.selector = selectors.DefaultSelector()
+        self.link = RedisLink(redis_url(settings), self.selector, settings.redis_timeout_s, function_library())
+        self.bridge = WsgiBridge(app.wsgi, settings.wsgi_threads, settings.trusted_proxies)
+        self.collector = Collector(settings, lambda: time.time_ns() // 1_000_000, lambda: str(uuid4()), self._count)
+        self.connections: set[Connection] = set()
+        self.finished: deque[tuple[Connection, Answer]] = deque()
+        self.wake_read, self.wake_write = os.pipe()
+        os.set_blocking(self.wake_read, False)
+        os.set_blocking(self.wake_write, False)
+        for fd in (wake_fd, self.wake_read):
+            self.selector.register(fd, selectors.EVENT_READ, None)
+        self.accepting = self.draining = False
+        self.now = time.monotonic()
+        self.next_sites = self.next_tick = 0.0
+        self.tallies: dict[str, Tally] = {}
+        self.statuses: Tally = Tally()
+
+    def run(self) -> None:
+        self._accept_more()
+        while self.worker.alive:
+            self._turn()
+            if self.worker.ppid != os.getppid():
+                break
+        self._drain()
+
+    def _turn(self) -> None:
+        ready = self.selector.select(TICK_S)
+        self.now = time.monotonic()
+        for key, mask in ready:
+            owner = key.data
+            if owner is None:
+                self._wake(key.fd)
+            elif owner is self:
+                self._accept(key.fileobj)
+            else:
+                owner.on_event(mask, self.now)
+        self._hand_back()
+        self.link.flush()
+        if self.now >= self.next_tick:
+            self._tick()
+
+    # --- connections ---
+
+    def _accept_more(self) -> None:
+        if not (self.accepting or self.draining) and len(self.connections) < self.settings.max_connections:
+            for listener in self.listeners:
+                listener.setblocking(False)
+                self.selector.register(listener, selectors.EVENT_READ, self)
+            self.accepting = True
+
+    def _accept_no_more(self) -> None:
+        if self.accepting:
+            for listener in self.listeners:
+                self.selector.unregister(listener)
+            self.accepting = False
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPT_AT_ONCE):
+            try:
+                sock, address = listener.accept()
+            except OSError:
+                return
+            peer = address[0] if isinstance(address, tuple) else "127.0.0.1"
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            timeout_s = self.settings.request_timeout_s
+            self.connections.add(Connection(sock, peer, self.selector, self._handle, timeout_s, self.now))
+            if len(self.connections) >= self.settings.max_connections:
+                self._accept_no_more()
+                return
+
+    def _handle(self, connection: Connection, request: Request) -> None:
+        """One request. The hot path is answered from here, anything else from a thread."""
+        if request.path in HOT_PATHS:
+            steps = self.collector.steps(request)
+            self._step(connection, request, steps, lambda: next(steps))
+        else:
+            self.bridge.submit(request, lambda answer: self._answer_from_thread(connection, answer))
+
+    def _step(self, connection: Connection, request: Request, steps: Steps, go: Callable[[], Commands]) -> None:
+        """Go on with a request until it waits for the store again or is answered."""
+        try:
+            commands = go()
+        except StopIteration as stop:
+            self._answer(connection, request, stop.value)
+        except BalizaError as error:
+            self._answer(connection, request, problem_answer(error))
+        except Exception:
+            self.worker.log.exception("unforeseen error at %s", request.path)
+            self._answer(connection, request, Answer(500))
+        else:
+            self.link.send(commands, lambda replies: self._resume(connection, request, steps, replies), self.now)
+
+    def _resume(self, connection: Connection, request: Request, steps: Steps, replies: Sequence[Any] | StoreDown) -> None:
+        if isinstance(replies, StoreDown):
+            self._step(connection, request, steps, lambda: steps.throw(replies))
+        else:
+            self._step(connection, request, steps, lambda: steps.send(replies))
+
+    def _answer(self, connection: Connection, request: Request, answer: Answer) -> None:
+        self.statuses[str(answer.status)] += 1
+        connection.answer(answer, self.now, head_only=request.method == "HEAD")
+
+    def _answer_from_thread(self, connection: Connection, answer: Answer) -> None:
+        self.finished.append((connection, answer))
+        with suppress(BlockingIOError):
+            os.write(self.wake_write, b"w")
+
+    def _hand_back(self) -> None:
+        while self.finished:
+            connection, answer = self.finished.popleft()
+            connection.answer(answer, self.now)
+
+    def _wake(self, fd: int) -> None:
+        with suppress(BlockingIOError):
+            os.read(fd, 4096)
+
+    # --- now and then ---
+
+    def _tick(self) -> None:
+        self.next_tick = self.now + TICK_S
+        self.worker.notify()
+        self.link.tick(self.now)
+        if self.now >= self.next_sites:
+            self.next_sites = self.now + (SITES_EVERY_S if self.collector.registry else TICK_S)
+            self.link.send([("HVALS", keys.SITES)], self._learn_sites, self.now)
+            self.link.flush()
+        for connection in [one for one in self.connections if one.closed or (self.now > one.deadline and not one.busy)]:
+            connection.expire()
+            self.connections.discard(connection)
+        self._accept_more()
+        self._publish()
+
+    def _learn_sites(self, replies: Sequence[Any] | StoreDown) -> None:
+        if not isinstance(replies, StoreDown) and not isinstance(replies[0], hiredis.ReplyError):
+            self.collector.registry = decode_sites(replies[0])
+
+    def _count(self, site: str, tally: Tally) -> None:
+        self.tallies.setdefault(site, Tally()).update(tally)
+
+    def _publish(self) -> None:
+        """Add what was counted since the last time to the metrics; per request that would cost more than the request."""
+        for site, tally in self.tallies.items():
+            metrics.RECEIVED.labels(site).inc(tally["received"])
+            metrics.TAKEN.labels(site).inc(tally["taken"])
+            metrics.REJECTED.labels(site).inc(tally["rejected"])
+            for reason in tally.reasons():
+                metrics.DROPPED.labels(site, reason).inc(tally[reason])
+        for status, count in self.statuses.items():
+            metrics.ANSWERS.labels(status).inc(count)
+        self.tallies.clear()
+        self.statuses.clear()
+
+    def _drain(self) -> None:
+        """Take no more connections, answer what was asked, and go."""
+        self.draining = True
+        self._accept_no_more()
+        until = time.monotonic() + self.worker.cfg.graceful_timeout
+        while time.monotonic() < until:
+            for connection in [one for one in self.connections if one.closed or one.idle]:
+                connection.close()
+                self.connections.discard(connection)
+            if not self.connections and self.link.idle:
+                break
+            self._turn()
+        self._publish()
+        self.link.close()
+        self.bridge.close()

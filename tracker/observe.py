@@ -1,0 +1,121 @@
+"""A validated batch as one atomic call of the live store, and the call's answer back as a result."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from schema import keys
+from schema.events import Event, Item, to_micros
+from tracker.beacon import Decoded
+
+__all__ = [
+    "Command",
+    "Context",
+    "SessionRules",
+    "claim_command",
+    "observe_command",
+    "order_value_micros",
+    "quarantine_command",
+]
+
+Command = tuple[str | bytes | int, ...]
+UNKNOWN_PRICE: Final = -1
+_encode = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(frozen=True)
+class SessionRules:
+    """How sessions are cut; all in milliseconds."""
+
+    idle_ms: int
+    max_ms: int
+
+    def as_map(self) -> dict[str, int]:
+        return {"idle": self.idle_ms, "max": self.max_ms, "ttl": keys.VISITOR_TTL_MS, "dedupe": keys.DEDUPE_MS}
+
+
+class Context(msgspec.Struct, rename={"received_ms": "r", "site": "s", "visitor_id": "v", "sender": "d", "trusted": "t"}):
+    """What the request said about all its events; lies beside them in the stream, for ingest."""
+
+    site: str
+    visitor_id: str
+    received_ms: int
+    sender: str
+    trusted: bool
+    network: str = msgspec.field(name="n", default="")
+    user_agent: str = msgspec.field(name="u", default="")
+
+
+def observe_command(
+    decoded: Decoded, places: Sequence[int], context: Context, rules: SessionRules, partitions: int
+) -> Command:
+    """FCALL observe for the events at `places` of decoded.events (those neither dropped nor taken before)."""
+    site, visitor_id = context.site, context.visitor_id
+    partition = keys.partition_of(visitor_id, partitions)
+    batch = {
+        "now": context.received_ms,
+        "rules": rules.as_map(),
+        "visitor": visitor_id,
+        "events": [_projection(decoded.events[n], decoded.times_ms[n], n, site, visitor_id) for n in places],
+    }
+    return (
+        "FCALL",
+        "observe_v1",
+        5,
+        keys.visitor(partition, site, visitor_id),
+        keys.seen(partition, site, visitor_id),
+        keys.events(partition),
+        keys.carts(partition, site),
+        keys.abandoned(partition, site),
+        _encode(batch),
+        decoded.body,
+        _encode(context),
+    )
+
+
+def claim_command(event: Event, site: str, visitor_id: str, partitions: int) -> Command:
+    """FCALL claim_order for a purchase: answers 1 when the order is this event's to count."""
+    order_id = event.transaction_id or ""
+    claimant = keys.event_hash(site, visitor_id, event.event_id)
+    return ("FCALL", "claim_order_v1", 1, keys.orders(keys.partition_of(order_id, partitions), site), order_id, claimant)
+
+
+def quarantine_command(site: str, visitor_id: str, received_ms: int, error: str, raw: bytes, partitions: int) -> Command:
+    """Keeps one rejected event with its reason."""
+    stream = keys.quarantine(keys.partition_of(visitor_id, partitions))
+    most = keys.QUARANTINE_MAX_ENTRIES
+    fields = ("site", site, "at", received_ms, "error", error, "event", raw)
+    return ("XADD", stream, "MAXLEN", "~", most, "*", *fields)
+
+
+def order_value_micros(event: Event) -> int:
+    """What an order is worth: its value, else the sum of its items' prices."""
+    if event.value is not None:
+        return to_micros(event.value)
+    return sum(to_micros(item.price) * item.quantity for item in event.items if item.price is not None)
+
+
+def _projection(event: Event, at_ms: int, place: int, site: str, visitor_id: str) -> dict[str, Any]:
+    """The part of an event that the profile is made of; names as in schema/redis/baliza_v1.lua."""
+    page = event.page
+    return {
+        "n": place,
+        "h": keys.event_hash(site, visitor_id, event.event_id),
+        "e": event.type,
+        "t": at_ms,
+        "u": page.url if page else "",
+        "r": page.referrer if page else "",
+        "c": event.customer_id or "",
+        "x": event.currency or "",
+        "m": order_value_micros(event) if event.type == "purchase" else 0,
+        "d": event.transaction_id or "",
+        "q": event.search_term,
+        "i": [_item(item) for item in event.items],
+    }
+
+
+def _item(item: Item) -> tuple[str, int, int, str, str]:
+    price = UNKNOWN_PRICE if item.price is None else to_micros(item.price)
+    return (item.item_id, item.quantity, price, item.item_name, item.item_category)

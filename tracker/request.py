@@ -1,0 +1,88 @@
+"""What the hot path needs of an HTTP request and makes of an HTTP answer. No sockets here."""
+
+import ipaddress
+from base64 import b64decode
+from dataclasses import dataclass, field
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from baliza.errors import BalizaError, StoreDown, Unauthorized, problem
+
+__all__ = ["PIXEL", "Answer", "Request", "client_address", "problem_answer", "truncated"]
+
+# The smallest image there is: a transparent GIF of one pixel, 43 bytes.
+PIXEL: Final = b64decode("R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
+
+
+@dataclass(slots=True)
+class Request:
+    """One request. Header names are lower case; the peer is an IP address."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    peer: str
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    def query(self) -> dict[str, str]:
+        """The query string; of a name given twice the last value counts. ValueError over 100 fields."""
+        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True, max_num_fields=100))
+
+    def header(self, name: str) -> str:
+        return self.headers.get(name, "")
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer; Content-Length and Connection are the connection's business."""
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+    def head(self, keep_alive: bool) -> bytes:
+        """The answer's head as bytes on the wire, up to and with the empty line."""
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        if self.status != HTTPStatus.NO_CONTENT:
+            lines.append(f"Content-Length: {len(self.body)}")
+        if not keep_alive:
+            lines.append("Connection: close")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+def problem_answer(error: BalizaError) -> Answer:
+    """The error as application/problem+json, with Retry-After where trying again can help."""
+    headers = [("Content-Type", "application/problem+json")]
+    if isinstance(error, StoreDown):
+        headers.append(("Retry-After", str(error.retry_after_s)))
+    if isinstance(error, Unauthorized):
+        headers.append(("WWW-Authenticate", "Bearer"))
+    return Answer(error.status, headers, msgspec.json.encode(problem(error)))
+
+
+def client_address(peer: str, forwarded_for: str, trusted_proxies: int) -> str:
+    """The client's address. Of X-Forwarded-For, which anybody can write, only as many entries count as proxies are ours."""
+    if trusted_proxies == 0 or not forwarded_for:
+        return peer
+    entries = [entry.strip() for entry in forwarded_for.split(",")]
+    return entries[-min(trusted_proxies, len(entries))]
+
+
+@lru_cache(maxsize=8192)
+def truncated(address: str) -> str:
+    """The network of an address, all that is ever written down: /24 of IPv4, /48 of IPv6; empty if it is neither."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    prefix = 24 if parsed.version == 4 else 48
+    return str(ipaddress.ip_network((parsed, prefix), strict=False))

@@ -1,0 +1,99 @@
+"""Everything on the public port but the beacon: ordinary WSGI apps in a small thread pool, one call a request."""
+
+import io
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from baliza.errors import StoreDown
+from tracker.request import Answer, Request, client_address, problem_answer
+
+__all__ = ["WsgiBridge", "call_wsgi", "environ_of"]
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+# More requests than this waiting for a thread are answered 503: by then nobody waits for them any more.
+MAX_WAITING: Final = 256
+# These are the connection's to say, not the application's.
+_HOP_BY_HOP: Final = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
+
+
+class WsgiBridge:
+    """Runs a WSGI app on threads. `done` of submit() is called on such a thread."""
+
+    def __init__(self, app: Wsgi, threads: int, trusted_proxies: int) -> None:
+        self._app, self._trusted_proxies = app, trusted_proxies
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="wsgi")
+        self._waiting = 0
+
+    def submit(self, request: Request, done: Callable[[Answer], None]) -> None:
+        """Answer the request some time later. Does not block; refuses with 503 when too many wait."""
+        if self._waiting >= MAX_WAITING:
+            done(problem_answer(StoreDown("too many requests are waiting")))
+            return
+        self._waiting += 1
+
+        def finished(future: Future[Answer]) -> None:
+            self._waiting -= 1
+            done(future.result())
+
+        self._pool.submit(call_wsgi, self._app, environ_of(request, self._trusted_proxies)).add_done_callback(finished)
+
+    def close(self) -> None:
+        """Wait for what is running."""
+        self._pool.shutdown(wait=True)
+
+
+def environ_of(request: Request, trusted_proxies: int) -> dict[str, Any]:
+    """The WSGI environment (PEP 3333) of a request."""
+    path, _, query = request.target.partition("?")
+    host, _, port = request.header("host").partition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query,
+        "CONTENT_LENGTH": str(len(request.body)),
+        "CONTENT_TYPE": request.header("content-type"),
+        "SERVER_NAME": host or "localhost",
+        "SERVER_PORT": port or "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": client_address(request.peer, request.header("x-forwarded-for"), trusted_proxies),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": request.header("x-forwarded-proto") if trusted_proxies else "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    environ["wsgi.url_scheme"] = environ["wsgi.url_scheme"] or "http"
+    for name, value in request.headers.items():
+        # A name with an underscore could pass for another header (X_Forwarded_For): WSGI cannot tell them apart.
+        if name not in ("content-length", "content-type") and "_" not in name:
+            environ["HTTP_" + name.upper().replace("-", "_")] = value
+    return environ
+
+
+def call_wsgi(app: Wsgi, environ: dict[str, Any]) -> Answer:
+    """Run the app to its end and collect its answer. An exception becomes a plain 500: it must not end the thread."""
+    head: list[tuple[int, list[tuple[str, str]]]] = []
+    written: list[bytes] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _exc_info: object = None) -> Callable[[bytes], None]:
+        head.append((int(status[:3]), [(k, v) for k, v in headers if k.lower() not in _HOP_BY_HOP]))
+        return written.append
+
+    try:
+        result = app(environ, start_response)
+        try:
+            written.extend(result)
+        finally:
+            if hasattr(result, "close"):
+                result.close()
+        status, headers = head[-1]
+    except Exception:  # noqa: BLE001 - whatever an application does, its client gets an answer
+        sys.excepthook(*sys.exc_info())
+        return Answer(500, [("Content-Type", "text/plain")], b"something went wrong here\n")
+    return Answer(status, headers, b"" if environ["REQUEST_METHOD"] == "HEAD" else b"".join(written))
