@@ -1,4 +1,4 @@
-"""ClickHouse migrations: numbered plain SQL in schema/clickhouse, one statement a file, applied in order, each written down."""
+"""ClickHouse migrations: numbered plain SQL in schema/clickhouse, one statement a file, in order, each written down."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -82,7 +82,9 @@ def pending(client: Client, known: list[Migration] | None = None) -> list[Migrat
     digests = {step.number: step.digest for step in known}
     for number, digest in done.items():
         if number not in digests:
-            raise MigrationError(f"migration {number:04d} is applied here but unknown to this version of baliza: it is older")
+            raise MigrationError(
+                f"migration {number:04d} is applied here but unknown to this version of baliza: it is older"
+            )
         if digests[number] != digest:
             raise MigrationError(f"migration {number:04d} was edited after it had been applied; add a new one instead")
     return [step for step in known if step.number not in done]

@@ -13,7 +13,7 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | {pN}:orders:<site>           | hash   | order id → who claimed it (pN = partition of the order id)  | for ever          |
 | {pN}:c:<site>:<customer>     | hash   | customer: time of the last purchase in any session          | VISITOR_TTL_MS    |
 | baliza:sites, :users, :tokens| hash   | the registry: name → JSON                                   | for ever          |
-| baliza:ingest:<worker>       | string | the batch that is being written (manifest)                  | one batch         |
+| {baliza:lease:ingest-<n>}:manifest | string | the batch that ingest worker n is writing             | one batch         |
 | baliza:lease:<role>          | string | which process has the role                                  | LEASE_MS          |
 """
 
@@ -71,7 +71,8 @@ def customer(partition: int, site: str, customer_id: str) -> str:
 
 
 def manifest(worker: int) -> str:
-    return f"baliza:ingest:{worker}"
+    # In the slot of the worker's lease, so that one function can look at both.
+    return f"{{{lease(f'ingest-{worker}')}}}:manifest"
 
 
 def lease(role: str) -> str:

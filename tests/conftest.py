@@ -16,6 +16,7 @@ from baliza.migrations import migrate
 from baliza.settings import Settings
 from baliza.sites import Site, add_site
 from baliza.stores import History, RedisClient, install
+from tests.support.collecting import Shop
 
 SERVICE_MARKS = {"redis", "clickhouse", "browser", "network"}
 
@@ -115,3 +116,9 @@ def demo_site(redis_client: RedisClient) -> Site:
 @pytest.fixture(autouse=True)
 def _quiet_driver_logs() -> None:
     logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)
+
+
+@pytest.fixture
+def shop(redis_client: RedisClient, settings: Settings, demo_site: Site) -> Shop:
+    """The demo site, sending to a collector on the real live store."""
+    return Shop(redis_client, settings)

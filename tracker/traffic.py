@@ -7,10 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 __all__ = ["Traffic", "traffic_of"]
 
 # Names in front of any country's ending; full hosts where the name alone would say too little.
-SEARCH_ENGINES: Final = frozenset(
-    ["google", "bing", "duckduckgo", "yahoo", "ecosia", "baidu", "yandex", "qwant", "startpage", "brave"]
-)
-SOCIAL: Final = frozenset(["facebook", "instagram", "twitter", "linkedin", "pinterest", "reddit", "tiktok", "youtube"])
+SEARCH_ENGINES: Final = frozenset("google bing duckduckgo yahoo ecosia baidu yandex qwant startpage brave".split())
+SOCIAL: Final = frozenset("facebook instagram twitter linkedin pinterest reddit tiktok youtube".split())
 SOCIAL_HOSTS: Final = frozenset({"t.co", "x.com", "lnkd.in", "youtu.be"})
 # Ad networks mark their clicks with these even where nobody tagged the campaign.
 CLICK_IDS: Final = {"gclid": "google", "msclkid": "bing", "fbclid": "facebook", "ttclid": "tiktok"}

@@ -274,6 +274,22 @@ local function note_purchase(keys, args)
   return 1
 end
 
+-- Writes down which ranges are about to be stored, if the lease is still the caller's and no batch is open.
+-- KEYS[1] lease  KEYS[2] manifest   ARGV[1] owner  ARGV[2] manifest.   Answers 1 when it was written down, else 0.
+local function plan_batch(keys, args)
+  if redis.call('GET', keys[1]) ~= args[1] then return 0 end
+  return redis.call('SET', keys[2], args[2], 'NX') and 1 or 0
+end
+
+-- Forgets a batch that is stored and trimmed, unless another one took its place.
+-- KEYS[1] manifest   ARGV[1] manifest
+local function close_batch(keys, args)
+  if redis.call('GET', keys[1]) ~= args[1] then return 0 end
+  return redis.call('DEL', keys[1])
+end
+
+redis.register_function('plan_batch_v1', plan_batch)
+redis.register_function('close_batch_v1', close_batch)
 redis.register_function('observe_v1', observe)
 redis.register_function('claim_order_v1', claim_order)
 redis.register_function('mark_abandoned_v1', mark_abandoned)

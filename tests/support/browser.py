@@ -1,0 +1,161 @@
+"""A real browser, and the far end of the wire: a small server that serves pages and writes down what it was sent."""
+
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from js_beacon import script_path
+
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOW_TO_GET_CHROMIUM = "no Chromium found: run `apt-get install chromium`, or set BALIZA_CHROMIUM to its path"
+
+
+class FarEnd:
+    """Serves the pages given to it, /b.js, and POST /o; keeps every request."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, str] = {}
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.answers: list[int] = []
+        self.answer_headers: dict[str, str] = {}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Every event received, once, in the order of arrival; an event that was sent again counts once."""
+        return list({event["event_id"]: event for body in self.bodies for event in body["events"]}.values())
+
+    def types(self) -> list[str]:
+        return [event["type"] for event in self.events]
+
+    def one(self, kind: str) -> dict[str, Any]:
+        found = [event for event in self.events if event["type"] == kind]
+        assert len(found) == 1, f"expected one {kind}, got {self.types()}"
+        return found[0]
+
+    def _handler(far_end) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - self is the handler's, inside
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path = self.path.split("?")[0]
+                if path == "/b.js":
+                    return self.reply(200, "text/javascript", script_path().read_bytes())
+                page = far_end.pages.get(path)
+                if page is None:
+                    return self.reply(404, "text/plain", b"")
+                return self.reply(200, "text/html; charset=utf-8", page.encode())
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                far_end.headers.append({name.lower(): value for name, value in self.headers.items()})
+                far_end.bodies.append(body)
+                self.reply(far_end.answers.pop(0) if far_end.answers else 202, "text/plain", b"")
+
+            def reply(self, status: int, kind: str, content: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(content)))
+                for name, value in far_end.answer_headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_args: object) -> None:
+                """Quiet."""
+
+        return Handler
+
+
+@pytest.fixture
+def far_end() -> Iterator[FarEnd]:
+    server = FarEnd()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium_path() -> str:
+    named = os.environ.get("BALIZA_CHROMIUM")
+    found = named if named and Path(named).exists() else shutil.which("chromium")
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(HOW_TO_GET_CHROMIUM)
+        pytest.skip(HOW_TO_GET_CHROMIUM)
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    # Of a module, not of the session: Playwright allows one at a time, and two folders have this fixture.
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A visitor's browser: its storage is its own."""
+    made = browser.new_context()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    made = context.new_page()
+    made.set_default_timeout(8000)
+    return made
+
+
+@pytest.fixture
+def wait_until(page: Page) -> Callable[[Callable[[], bool]], None]:
+    """Wait for the far end to have seen something; 8 s at most. Playwright's own loop must turn meanwhile."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 8
+        while not condition():
+            assert time.monotonic() < deadline, "waited 8 s for the browser's request"
+            page.wait_for_timeout(20)
+
+    return wait
+
+
+@pytest.fixture
+def shop_page(far_end: FarEnd) -> Callable[..., str]:
+    """Put a page with the beacon on the far end: shop_page("/p", before="dataLayer=[…]") answers its address."""
+
+    def make(path: str = "/", before: str = "", tag: str = "", title: str = "Lamp") -> str:
+        far_end.pages[path] = (
+            f"<!doctype html><title>{title}</title><script>{before}</script>"
+            f'<script async src="/b.js" data-site="pk_test" {tag}></script><a id="next" href="/next">next</a>'
+        )
+        return far_end.origin + path
+
+    return make

@@ -1,0 +1,164 @@
+"""The loop that carries accepted events from the live store into the history, exactly once.
+
+Read a range of each partition, write the ranges down, insert with a token made of them, trim the streams, forget the ranges.
+Killed anywhere, it repeats the written ranges with the same token, and ClickHouse drops what it has. One process has the
+lease of a share of the partitions at a time; docs/decisions says why two at once would do no harm either.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from clickhouse_driver.errors import Error as ClickHouseError
+
+from baliza import metrics
+from baliza.errors import BalizaError, StoreDown
+from baliza.lease import Lease
+from baliza.settings import Settings
+from baliza.stores import History, RedisClient, call
+from schema import keys
+from tracker.batches import Entry, Manifest, age_s, plan, share
+from tracker.rows import COLUMNS, BadEntry, Purchase, purchases_of, rows_of
+
+__all__ = ["Ingest", "oldest_waiting_s"]
+
+log = logging.getLogger("baliza.ingest")
+
+INSERT: Final = f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES"
+ENTRIES_AT_LEAST: Final = 50
+BACKOFF_MOST_S: Final = 30.0
+Entries = Mapping[int, Sequence[Entry]]
+
+
+class Ingest:
+    """One worker. `now_ms` is the wall clock; everything that blocks is bounded by the drivers' time-outs."""
+
+    def __init__(
+        self, settings: Settings, redis: RedisClient, history: History, lease: Lease, owner: str, now_ms: Callable[[], int]
+    ) -> None:
+        self._settings, self._redis, self._history, self._lease = settings, redis, history, lease
+        self._owner, self._now_ms = owner, now_ms
+        self._partitions = share(settings.partitions, settings.ingest_workers, settings.ingest_worker)
+        self._lease_key = keys.lease(f"ingest-{settings.ingest_worker}")
+        self._manifest_key = keys.manifest(settings.ingest_worker)
+        self._entries_each = max(ENTRIES_AT_LEAST, settings.ingest_max_events // len(self._partitions))
+
+    def run(self, stop: threading.Event) -> None:
+        """Carry events until told to stop. Failures are logged and tried again, more and more slowly."""
+        wait_s = 0.0
+        while not stop.wait(wait_s):
+            try:
+                # Only a backlog is worth hurrying for: many small inserts would cost the history more than they help.
+                wait_s = 0.0 if self.step() >= self._settings.ingest_max_events // 2 else self._settings.ingest_interval_s
+            except (BalizaError, ClickHouseError) as error:
+                metrics.INGEST_FAILURES.inc()
+                wait_s = min(BACKOFF_MOST_S, max(1.0, wait_s * 2))
+                log.warning("events wait in the live store, next try in %.0f s: %s", wait_s, error)
+        self._give_back()
+
+    def step(self) -> int:
+        """Carry one batch; answers the number of events. 0: nothing waits, or another process has the lease."""
+        if not self._lease.hold():
+            return 0
+        open_batch = call(lambda: self._redis.get(self._manifest_key))
+        if open_batch:
+            log.info("repeating the batch that was being written")
+            manifest = Manifest.decoded(open_batch)
+            return self._carry(manifest, self._read_ranges(manifest))
+        entries = self._read_new()
+        metrics.INGEST_LAG.set(age_s(entries, self._now_ms()))
+        new_manifest = plan(entries)
+        if new_manifest is None or not self._write_down(new_manifest):
+            return 0
+        return self._carry(new_manifest, entries)
+
+    def _read_new(self) -> Entries:
+        pipe = self._redis.pipeline(transaction=False)
+        for partition in self._partitions:
+            pipe.xrange(keys.events(partition), count=self._entries_each)
+        return dict(zip(self._partitions, call(pipe.execute), strict=True))
+
+    def _read_ranges(self, manifest: Manifest) -> Entries:
+        pipe = self._redis.pipeline(transaction=False)
+        for partition, (first, last) in manifest.ranges.items():
+            pipe.xrange(keys.events(partition), first, last)
+        return dict(zip(manifest.ranges, call(pipe.execute), strict=True))
+
+    def _write_down(self, manifest: Manifest) -> bool:
+        return bool(
+            call(
+                lambda: self._redis.fcall(
+                    "plan_batch_v1", 2, self._lease_key, self._manifest_key, self._owner, manifest.encoded()
+                )
+            )
+        )
+
+    def _carry(self, manifest: Manifest, entries: Entries) -> int:
+        rows, purchases = self._open(entries)
+        if rows:
+            self._insert(rows, manifest.token)
+        self._note_purchases(purchases)
+        self._trim(manifest)
+        call(lambda: self._redis.fcall("close_batch_v1", 1, self._manifest_key, manifest.encoded()))
+        metrics.INGESTED.inc(len(rows))
+        return len(rows)
+
+    def _open(self, entries: Entries) -> tuple[list[tuple[Any, ...]], list[Purchase]]:
+        rows: list[tuple[Any, ...]] = []
+        purchases: list[Purchase] = []
+        for partition, found in entries.items():
+            for stream_id, fields in found:
+                try:
+                    rows.extend(rows_of(fields))
+                    purchases.extend(purchases_of(fields))
+                except BadEntry as error:
+                    self._quarantine(partition, stream_id, fields, error)
+        return rows, purchases
+
+    def _insert(self, rows: list[tuple[Any, ...]], token: str) -> None:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        options = {
+            "insert_deduplication_token": token,
+            "deduplicate_blocks_in_dependent_materialized_views": 1,
+            # A late batch may touch many months; each is a part of its own.
+            "max_partitions_per_insert_block": 0,
+        }
+        client = self._history.client()
+        call(lambda: client.execute(INSERT, columns, columnar=True, settings=options))
+
+    def _note_purchases(self, purchases: Sequence[Purchase]) -> None:
+        if not purchases:
+            return
+        pipe = self._redis.pipeline(transaction=False)
+        for site, customer_id, at_ms in purchases:
+            key = keys.customer(keys.partition_of(customer_id, self._settings.partitions), site, customer_id)
+            pipe.fcall("note_purchase_v1", 1, key, at_ms, keys.VISITOR_TTL_MS)
+        call(pipe.execute)
+
+    def _trim(self, manifest: Manifest) -> None:
+        pipe = self._redis.pipeline(transaction=False)
+        for partition, (_, last) in manifest.ranges.items():
+            milliseconds, _, number = last.partition("-")
+            pipe.xtrim(keys.events(partition), minid=f"{milliseconds}-{int(number) + 1}", approximate=False)
+        call(pipe.execute)
+
+    def _quarantine(self, partition: int, stream_id: bytes, fields: Mapping[bytes, bytes], error: BadEntry) -> None:
+        """Keep what we cannot read, so that it neither stops the others nor gets lost; a repeated batch keeps it twice."""
+        log.error("quarantined stream entry %s of partition %d: %s", stream_id.decode(), partition, error)
+        kept = {"site": "", "at": self._now_ms(), "error": str(error), "event": repr(dict(fields))}
+        call(lambda: self._redis.xadd(keys.quarantine(partition), kept))
+
+    def _give_back(self) -> None:
+        try:
+            self._lease.release()
+        except StoreDown:
+            log.info("the lease runs out by itself: the live store does not answer")
+
+
+def oldest_waiting_s(redis: RedisClient, partitions: int, now_ms: int) -> float:
+    """Age in seconds of the oldest event that is not in the history yet. One round trip. Raises StoreDown."""
+    pipe = redis.pipeline(transaction=False)
+    for partition in range(partitions):
+        pipe.xrange(keys.events(partition), count=1)
+    return age_s(dict(enumerate(call(pipe.execute))), now_ms)
