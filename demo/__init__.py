@@ -1,0 +1,1 @@
+"""A small shop that embeds the beacon, and the shoppers who walk through it."""

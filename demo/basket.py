@@ -1,0 +1,45 @@
+"""What is in a shopper's cart: a mapping from item id to quantity, small enough for a cookie."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from demo.catalogue import BY_ID, Product
+
+__all__ = ["MAX_QUANTITY", "Line", "added", "lines", "removed", "total"]
+
+MAX_QUANTITY: Final = 9
+
+
+@dataclass(frozen=True)
+class Line:
+    """One product and how many of it."""
+
+    product: Product
+    quantity: int
+
+    @property
+    def amount(self) -> Decimal:
+        """Price times quantity, EUR."""
+        return self.product.price * self.quantity
+
+
+def added(cart: Mapping[str, int], item_id: str, quantity: int) -> dict[str, int]:
+    """The cart with more of a product; never more than MAX_QUANTITY of it."""
+    return {**cart, item_id: min(MAX_QUANTITY, cart.get(item_id, 0) + max(1, quantity))}
+
+
+def removed(cart: Mapping[str, int], item_id: str) -> dict[str, int]:
+    """The cart without a product."""
+    return {kept: quantity for kept, quantity in cart.items() if kept != item_id}
+
+
+def lines(cart: Mapping[str, int]) -> list[Line]:
+    """The cart's lines; products that the shop no longer has are left out."""
+    return [Line(BY_ID[item_id], quantity) for item_id, quantity in cart.items() if item_id in BY_ID]
+
+
+def total(cart: Mapping[str, int]) -> Decimal:
+    """The sum of the lines, EUR."""
+    return sum((line.amount for line in lines(cart)), Decimal(0))

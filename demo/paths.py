@@ -1,0 +1,32 @@
+"""Addresses of the shop's pages below the place it is mounted at; the shop's routes and the shoppers both use them."""
+
+from typing import Final
+from urllib.parse import quote, urlencode
+
+__all__ = ["CART", "CHECKOUT", "HOME", "LOGIN", "THANKS", "category", "picture", "product", "search"]
+
+HOME: Final = "/"
+CART: Final = "/cart"
+CHECKOUT: Final = "/checkout"
+THANKS: Final = "/thanks"
+LOGIN: Final = "/login"
+
+
+def category(slug: str) -> str:
+    """The page of one category."""
+    return f"/c/{quote(slug)}"
+
+
+def product(item_id: str) -> str:
+    """The page of one product."""
+    return f"/p/{quote(item_id)}"
+
+
+def search(term: str) -> str:
+    """The page with what was found for a term."""
+    return "/search?" + urlencode({"q": term})
+
+
+def picture(item_id: str) -> str:
+    """The picture of one product, SVG."""
+    return f"/pictures/{quote(item_id)}.svg"

@@ -1,0 +1,72 @@
+"""How a simulated shopper answers offers: sees them, and now and then clicks one. Pure; chance and time are arguments."""
+
+import random
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from demo import paths
+from demo.basket import Line
+from demo.catalogue import BY_ID, Product
+from demo.data_layer import item, money
+from demo.people import Shopper
+from demo.walks import Event, new_event
+
+__all__ = ["CLICKS_OTHER", "CLICKS_TASTE", "respond"]
+
+CLICKS_TASTE: Final = 0.2  # a strip that shows something after the shopper's taste
+CLICKS_OTHER: Final = 0.03
+
+
+def respond(
+    answer: Mapping[str, object], placement: str, shopper: Shopper, rng: random.Random, moment: datetime
+) -> list[Event]:
+    """Events that an answer of GET /v1/offers leads to: offer_shown, perhaps offer_clicked and a look at the product.
+
+    None at all when there is no offer of a product of this shop.
+    """
+    offers = _known_offers(answer)
+    if not offers:
+        return []
+    shown = _response("offer_shown", answer, placement, offers, rng, moment)
+    liked = [offer for offer in offers if BY_ID[str(offer["item_id"])].category in shopper.tastes]
+    if rng.random() >= (CLICKS_TASTE if liked else CLICKS_OTHER):
+        return [shown]
+    chosen = rng.choice(liked or offers)
+    clicked = _response("offer_clicked", answer, placement, [chosen], rng, moment)
+    return [shown, clicked, *_look_at(BY_ID[str(chosen["item_id"])], shopper, rng, moment)]
+
+
+def _known_offers(answer: Mapping[str, object]) -> list[Mapping[str, object]]:
+    offers = answer.get("offers")
+    listed = offers if isinstance(offers, list) else []
+    return [offer for offer in listed if isinstance(offer, Mapping) and offer.get("item_id") in BY_ID]
+
+
+def _response(
+    kind: str,
+    answer: Mapping[str, object],
+    placement: str,
+    offers: Sequence[Mapping[str, object]],
+    rng: random.Random,
+    moment: datetime,
+) -> Event:
+    return new_event(
+        kind,
+        moment,
+        rng,
+        decision_id=answer.get("decision_id"),
+        response_code=offers[0].get("response_code"),
+        placement=placement,
+        items=[{"item_id": offer["item_id"]} for offer in offers],
+    )
+
+
+def _look_at(product: Product, shopper: Shopper, rng: random.Random, moment: datetime) -> list[Event]:
+    url = shopper.shop_url + paths.product(product.item_id)
+    page = {"url": url, "referrer": shopper.shop_url + paths.HOME, "title": product.name}
+    seen = item(Line(product, 1), url, shopper.shop_url + paths.picture(product.item_id))
+    return [
+        new_event("page_view", moment, rng, page=page),
+        new_event("view_item", moment, rng, page=page, **money([seen], product.price)),
+    ]
