@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import re
 import sys
@@ -15,8 +16,11 @@ from urllib.parse import urlencode
 from baliza.embedded import statements
 from baliza.embedded.native_protocol import Reader
 from baliza.embedded.native_types import UnknownType, block_columns, skip_block
+from baliza.embedded.unwritten_tokens import forget_unwritten_tokens
 
 __all__ = ["Engine", "EngineSession", "InsertStream", "QueryError", "header_of", "parse_error", "split_blocks"]
+
+log = logging.getLogger(__name__)
 
 ERROR = re.compile(
     r"Code: (?P<code>\d+)\. DB::\w*?Exception: (?P<message>.*?)"
@@ -95,6 +99,8 @@ class Engine:
         path = data_dir.resolve() / "store"
         self._spool = data_dir.resolve() / "incoming"
         _empty(self._spool)
+        for repaired in forget_unwritten_tokens(path):
+            log.warning("killed inside an insert: its token is out of %s, so that it can be repeated", repaired)
         # The engine reads the zone once, when it is loaded.
         os.environ["TZ"] = "UTC"
         time.tzset()

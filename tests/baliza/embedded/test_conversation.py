@@ -347,6 +347,19 @@ def test_same_token_writes_once_also_behind_a_view(client: Client) -> None:
     assert client.execute("SELECT count(), (SELECT sum(a) FROM sums) FROM t") == [(6, 12)]
 
 
+def test_failing_view_fails_the_insert_and_the_repeat_completes_it(client: Client) -> None:
+    window = "SETTINGS non_replicated_deduplication_window = 1000"
+    client.execute(f"CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a {window}")
+    client.execute(f"CREATE TABLE copy (a UInt64) ENGINE = MergeTree ORDER BY a {window}")
+    client.execute("CREATE MATERIALIZED VIEW v TO copy AS SELECT a + throwIf(a = 5) AS a FROM t")
+    once = {"insert_deduplication_token": "p17:1-2", "deduplicate_blocks_in_dependent_materialized_views": 1}
+    assert code_of(client, "INSERT INTO t VALUES", [(1,), (5,)], settings=once) == 395
+    client.execute("DROP VIEW v")
+    client.execute("CREATE MATERIALIZED VIEW v TO copy AS SELECT a FROM t")
+    client.execute("INSERT INTO t VALUES", [(1,), (5,)], settings=once)
+    assert client.execute("SELECT count(), (SELECT count() FROM copy) FROM t") == [(2, 2)]
+
+
 def test_async_insert_is_there_when_it_was_answered(client: Client) -> None:
     client.execute("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
     client.execute("INSERT INTO t VALUES", [(1,)], settings={"async_insert": 1, "wait_for_async_insert": 1})
