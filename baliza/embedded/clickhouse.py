@@ -28,11 +28,14 @@ __all__ = ["EmbeddedClickHouse", "EngineSettings", "main", "serve"]
 PASSWORD_VARIABLE = "BALIZA_CLICKHOUSE_PASSWORD"  # noqa: S105
 DATABASE = "baliza"
 
-# The engine's own defaults are made for a server with hundreds of gigabytes.
+# The engine's own defaults are made for a server that has the machine for itself: caches of gigabytes, 90 % of the memory.
 ENGINE_OPTIONS: Mapping[str, str] = {
     "mark_cache_size": str(64 << 20),
-    "uncompressed_cache_size": "0",
-    "background_pool_size": "2",
+    "primary_index_cache_size": str(64 << 20),
+    "index_mark_cache_size": str(16 << 20),
+    "query_condition_cache_size": str(16 << 20),
+    "compiled_expression_cache_size": str(16 << 20),
+    "max_server_memory_usage_to_ram_ratio": "0.5",
 }
 
 

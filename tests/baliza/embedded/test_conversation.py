@@ -1,6 +1,8 @@
 """The engine as clickhouse-driver sees it."""
 
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -228,6 +230,23 @@ def test_queries_of_several_clients_run_at_the_same_time(clickhouse_url: str) ->
         one.disconnect()
 
 
+def test_inserts_of_several_clients_do_not_mix(client: Client, clickhouse_url: str) -> None:
+    client.execute("CREATE TABLE t (who UInt8, n UInt32) ENGINE = MergeTree ORDER BY (who, n)")
+
+    def write(who: int) -> None:
+        with Client.from_url(clickhouse_url) as own:
+            for start in range(0, 5000, 1000):
+                own.execute("INSERT INTO t VALUES", [(who, n) for n in range(start, start + 1000)])
+
+    threads = [threading.Thread(target=write, args=(who,)) for who in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = client.execute("SELECT who, count(), uniqExact(n), max(n) FROM t GROUP BY who ORDER BY who")
+    assert found == [(who, 5000, 5000, 4999) for who in range(4)]
+
+
 def running(client: Client, mark: str) -> int:
     return int(
         client.execute(
@@ -371,6 +390,22 @@ def test_mutation_can_be_waited_for(client: Client) -> None:
     client.execute("INSERT INTO t VALUES", [(1,), (2,)])
     client.execute("ALTER TABLE t DELETE WHERE a = 1", settings={"mutations_sync": 2})
     assert client.execute("SELECT a FROM t") == [(2,)]
+
+
+def test_command_line_client_is_answered(engine: EmbeddedClickHouse) -> None:
+    program = shutil.which("clickhouse-client")
+    if not program:
+        pytest.skip("no clickhouse-client on PATH; install one to try the engine with another client than the driver")
+    given = {
+        "--host": "127.0.0.1",
+        "--port": engine.port,
+        "--user": engine.user,
+        "--password": engine.password,
+        "--compression": 0,
+    }
+    command = [program, *(str(part) for pair in given.items() for part in pair), "--query", "SELECT number FROM numbers(3)"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (0, "0\n1\n2\n"), done.stderr
 
 
 def test_driver_notices_an_engine_that_closed_on_it(tmp_path: Any) -> None:
