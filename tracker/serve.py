@@ -1,64 +1,75 @@
-"""Start the collector under gunicorn."""
+"""Start the collector and the ingest loop with real connections and clocks."""
 
 import os
+import socket
+import threading
 import time
-from typing import Any
-
-from gunicorn.app.base import BaseApplication
-from prometheus_client import multiprocess
+import uuid
+from collections.abc import Callable, Mapping
 
 from baliza import stores
+from baliza.errors import StoreDown
 from baliza.http import Probe
+from baliza.lease import Lease
+from baliza.loops import run_loop
+from baliza.servers import GunicornServer
 from baliza.settings import Settings
 from baliza.sites import CachedRegistry
 from tracker.app import create_app
 from tracker.edge import EdgeApp
+from tracker.ingest import Ingest, oldest_waiting_s
 from tracker.wsgi_bridge import Wsgi
 
-__all__ = ["EdgeServer", "store_probe", "tracker_wsgi"]
+__all__ = ["serve_edge", "serve_ingest", "serve_tracker", "tracker_wsgi"]
 
 
-class EdgeServer(BaseApplication):  # type: ignore[misc]
-    """gunicorn with the edge worker class. `make_wsgi` runs in each worker, after the fork."""
-
-    def __init__(self, settings: Settings, host: str, port: int, workers: int, make_wsgi: Any) -> None:
-        self._settings, self._make_wsgi = settings, make_wsgi
-        self._options = {
-            "bind": f"{host}:{port}",
-            "workers": workers,
-            "worker_class": "tracker.edge.EdgeWorker",
-            "proc_name": "baliza",
-            "graceful_timeout": 20,
-            "timeout": 30,
-            "accesslog": None,
-            "errorlog": "-",
-            "loglevel": "warning",
-            "control_socket_disable": True,
-            "child_exit": _forget_metrics,
-        }
-        super().__init__()
-
-    def load_config(self) -> None:
-        for name, value in self._options.items():
-            if name in self.cfg.settings:
-                self.cfg.set(name, value)
-
-    def load(self) -> EdgeApp:
-        return EdgeApp(self._settings, self._make_wsgi(self._settings))
+def now_ms() -> int:
+    """The wall clock in milliseconds."""
+    return time.time_ns() // 1_000_000
 
 
-def _forget_metrics(_server: Any, worker: Any) -> None:
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+def serve_tracker(settings: Settings) -> None:
+    """The collector alone on the public port. Blocks until told to stop."""
+    serve_edge(settings, lambda: tracker_wsgi(settings))
+
+
+def serve_edge(settings: Settings, make_wsgi: Callable[[], Wsgi]) -> None:
+    """The public port: the hot path in the edge worker, everything else by `make_wsgi`'s app. Blocks until told to stop."""
+    options = {
+        "bind": f"{settings.public_host}:{settings.public_port}",
+        "workers": settings.collector_workers,
+        "worker_class": "tracker.edge.EdgeWorker",
+    }
+    GunicornServer(lambda: EdgeApp(settings, make_wsgi()), options).run()
 
 
 def tracker_wsgi(settings: Settings) -> Wsgi:
     """The tracker's Flask app with real connections and clocks."""
     redis = stores.redis(settings)
-    registry = CachedRegistry(redis, time.monotonic)
-    return create_app(settings, redis, registry, lambda: time.time_ns() // 1_000_000, {"live_store": store_probe(redis)})
+    return create_app(settings, redis, CachedRegistry(redis, time.monotonic), now_ms, _probes(settings, redis))
 
 
-def store_probe(redis: stores.RedisClient) -> Probe:
-    """For /ready: does the live store answer?"""
-    return lambda: "answers" if stores.call(redis.ping) else "silent"
+def _probes(settings: Settings, redis: stores.RedisClient) -> Mapping[str, Probe]:
+    def lag() -> str:
+        waiting_s = oldest_waiting_s(redis, settings.partitions, now_ms())
+        if waiting_s > settings.ready_max_lag_s:
+            raise StoreDown(
+                f"events have waited {waiting_s:.0f} s for the history; the limit is {settings.ready_max_lag_s} s"
+            )
+        return f"{waiting_s:.1f} s"
+
+    return {"live_store": lambda: "answers" if stores.call(redis.ping) else "silent", "ingest_lag": lag}
+
+
+def serve_ingest(settings: Settings) -> None:
+    """The ingest loop. Blocks until told to stop."""
+    redis = stores.redis(settings)
+    client = stores.clickhouse(settings)
+    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    lease = Lease(redis, f"ingest-{settings.ingest_worker}", owner, time.monotonic)
+    ingest = Ingest(settings, redis, stores.History(lambda: client), lease, owner, now_ms)
+
+    def loop(_settings: Settings, stop: threading.Event) -> None:
+        ingest.run(stop)
+
+    run_loop("ingest", settings, loop, _probes(settings, redis))

@@ -1,0 +1,49 @@
+"""What long-running processes share: stopping on a signal, ending with their parent, a small health port for loops."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from flask import Flask
+from werkzeug.serving import make_server
+
+from baliza.http import Probe, base_app
+from baliza.settings import Settings
+
+__all__ = ["PARENT_VARIABLE", "end_with_parent", "run_loop"]
+
+PARENT_VARIABLE = "BALIZA_PARENT_PID"
+log = logging.getLogger("baliza.loops")
+
+
+def run_loop(
+    name: str, settings: Settings, loop: Callable[[Settings, threading.Event], None], probes: Mapping[str, Probe]
+) -> None:
+    """Run a loop until SIGTERM or SIGINT; meanwhile answer /health, /ready and /metrics if settings.health_port says so."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if settings.health_port:
+        _serve_health(base_app(name, probes), settings)
+    loop(settings, stop)
+
+
+def _serve_health(app: Flask, settings: Settings) -> None:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server(settings.health_host, settings.health_port, app, threaded=True)
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+
+
+def end_with_parent(parent_pid: int, every_s: float = 1.0) -> None:
+    """Send ourselves SIGTERM when the process that started us is gone, however it went."""
+
+    def watch() -> None:
+        while os.getppid() == parent_pid:
+            time.sleep(every_s)
+        log.warning("the supervisor is gone; stopping")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()

@@ -1,0 +1,47 @@
+"""The public port of one box: tracker, personalizer and (in the demo) the shop, told apart by path."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from typing import Any
+
+from baliza.settings import Settings
+
+__all__ = ["ByPath", "serve_public"]
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+PERSONALIZER_PATHS = ("/v1/offers", "/v1/carts", "/v1/responses")
+
+
+class ByPath:
+    """WSGI: the first prefix that the path begins with decides. A mounted app sees its prefix as SCRIPT_NAME."""
+
+    def __init__(self, otherwise: Wsgi, prefixes: Mapping[str, Wsgi], mounts: Mapping[str, Wsgi]) -> None:
+        self._otherwise, self._prefixes, self._mounts = otherwise, prefixes, mounts
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path: str = environ.get("PATH_INFO", "")
+        for mount, app in self._mounts.items():
+            if path == mount or path.startswith(f"{mount}/"):
+                moved = {"SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + mount, "PATH_INFO": path[len(mount) :]}
+                return app(environ | moved, start_response)
+        for prefix, app in self._prefixes.items():
+            if path == prefix or path.startswith(f"{prefix}/"):
+                return app(environ, start_response)
+        return self._otherwise(environ, start_response)
+
+
+def serve_public(settings: Settings) -> None:
+    """Tracker and personalizer on one port. Blocks until told to stop."""
+    tracker = import_module("tracker.serve")
+    tracker.serve_edge(settings, lambda: public_wsgi(settings))
+
+
+def public_wsgi(settings: Settings) -> ByPath:
+    """Built in each worker. Services are imported late: the ground does not stand on them."""
+    tracker, personalizer = import_module("tracker.serve"), import_module("personalizer.serve")
+    offers = personalizer.personalizer_wsgi(settings)
+    mounts = {}
+    if os.environ.get("BALIZA_DEMO"):
+        mounts["/shop"] = import_module("demo.shop").create_app("pk_demo")
+    return ByPath(tracker.tracker_wsgi(settings), dict.fromkeys(PERSONALIZER_PATHS, offers), mounts)

@@ -1,0 +1,45 @@
+"""gunicorn, started from here instead of from its own command line."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from prometheus_client import multiprocess
+
+__all__ = ["GunicornServer", "serve_wsgi"]
+
+
+class GunicornServer(BaseApplication):  # type: ignore[misc]
+    """gunicorn with our options. `load_app` runs in each worker, after the fork: connections are never shared."""
+
+    def __init__(self, load_app: Callable[[], Any], options: Mapping[str, Any]) -> None:
+        self._load_app, self._options = load_app, dict(options)
+        super().__init__()
+
+    def load_config(self) -> None:
+        common = {
+            "proc_name": "baliza",
+            "graceful_timeout": 20,
+            "timeout": 30,
+            "errorlog": "-",
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "child_exit": _forget_metrics,
+        }
+        for name, value in (common | self._options).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return self._load_app()
+
+
+def serve_wsgi(load_app: Callable[[], Any], host: str, port: int, threads: int, workers: int = 1) -> None:
+    """Serve an ordinary WSGI app with gunicorn's threaded worker. Blocks until told to stop."""
+    options = {"bind": f"{host}:{port}", "workers": workers, "threads": threads, "worker_class": "gthread"}
+    GunicornServer(load_app, options).run()
+
+
+def _forget_metrics(_server: Any, worker: Any) -> None:
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

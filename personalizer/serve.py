@@ -1,0 +1,56 @@
+"""Start the personalizer, the retargeting loop and the trainer with real connections and clocks."""
+
+import time
+import uuid
+
+from flask import Flask
+
+from baliza import stores
+from baliza.http import Probe
+from baliza.loops import run_loop
+from baliza.servers import serve_wsgi
+from baliza.settings import Settings
+from baliza.sites import CachedRegistry
+from personalizer.app import create_app
+from personalizer.models.shelf import ModelShelf
+from personalizer.models.store import ModelStore
+from personalizer.retarget import serve_retargeting as retargeting_loop
+from personalizer.train import serve_trainer as training_loop
+
+__all__ = ["personalizer_wsgi", "serve_personalizer", "serve_retargeting", "serve_trainer"]
+
+
+def personalizer_wsgi(settings: Settings) -> Flask:
+    """The personalizer's Flask app with real connections, clocks and models."""
+    redis = stores.redis(settings)
+    shelf = ModelShelf(ModelStore(settings.model_dir), time.monotonic)
+    registry = CachedRegistry(redis, time.monotonic)
+    return create_app(
+        settings, redis, registry, shelf, lambda: time.time_ns() // 1_000_000, time.monotonic, lambda: str(uuid.uuid4())
+    )
+
+
+def serve_personalizer(settings: Settings) -> None:
+    """The personalizer alone on the public port. Blocks until told to stop."""
+    serve_wsgi(
+        lambda: personalizer_wsgi(settings),
+        settings.public_host,
+        settings.public_port,
+        settings.wsgi_threads,
+        settings.collector_workers,
+    )
+
+
+def _live_store(settings: Settings) -> Probe:
+    redis = stores.redis(settings)
+    return lambda: "answers" if stores.call(redis.ping) else "silent"
+
+
+def serve_retargeting(settings: Settings) -> None:
+    """The retargeting loop. Blocks until told to stop."""
+    run_loop("retargeting", settings, retargeting_loop, {"live_store": _live_store(settings)})
+
+
+def serve_trainer(settings: Settings) -> None:
+    """The training loop. Blocks until told to stop."""
+    run_loop("trainer", settings, training_loop, {"live_store": _live_store(settings)})
