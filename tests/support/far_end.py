@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -52,8 +52,9 @@ class FarEnd:
                 self.send_response(reply.status)
                 for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                     self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(reply.body)
+                with suppress(BrokenPipeError, ConnectionResetError):  # the client may have been killed
+                    self.end_headers()
+                    self.wfile.write(reply.body)
 
             def log_message(self, *_args: object) -> None:
                 """Quiet."""
