@@ -268,3 +268,12 @@ def test_script_loaded_twice_counts_once(page: Page, far_end: Any, shop_page: An
     wait_until(lambda: bool(far_end.bodies))
     page.wait_for_timeout(500)
     assert far_end.types() == ["page_view"]
+
+
+def test_no_request_looks_cancelled(page: Page, far_end: Any, shop_page: Any, wait_until: Wait) -> None:
+    failed: list[str] = []
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    page.goto(shop_page("/"))
+    wait_until(lambda: bool(far_end.bodies))
+    page.wait_for_timeout(300)
+    assert failed == []
