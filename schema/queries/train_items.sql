@@ -13,7 +13,7 @@ SELECT
     sumIf(weight, type = 'view_item') AS views
 FROM
 (
-    WITH (address) -> concat(protocol(address), '://', lower(netloc(address))) AS origin
+    WITH (address) -> lower(extract(address, '^[A-Za-z]+://[^/?#]+')) AS origin
     SELECT
         type, occurred_at, page_url, currency,
         item_ids[place] AS item_id,

@@ -1,0 +1,1 @@
+"""Where offers come from: one module a source, all pure."""

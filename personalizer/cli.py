@@ -1,0 +1,66 @@
+"""`baliza train`: learn now, instead of waiting for the next round of the trainer."""
+
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from baliza import stores
+from baliza.errors import NotFound
+from baliza.settings import Settings, load_settings
+from baliza.sites import Site, load_sites
+from baliza.stores import History, call
+from personalizer.train import Trained
+from personalizer.train import train as train_site
+
+__all__ = ["train"]
+
+
+@click.command()
+@click.option("--site", "name", help="Train this site only; default: all sites.")
+def train(name: str | None) -> None:
+    """Learn a model from the history and let it serve at once.
+
+    \b
+    Example:
+        baliza train --site demo
+    """
+    settings = load_settings()
+    for site in _sites(settings, name):
+        _show(site, _train_one(settings, site), settings)
+
+
+def _sites(settings: Settings, name: str | None) -> list[Site]:
+    with stores.redis(settings) as redis:
+        known = call(lambda: load_sites(redis)).by_name
+    if name is None:
+        return list(known.values())
+    if name not in known:
+        raise NotFound(f"there is no site named {name!r}; `baliza site list` shows all")
+    return [known[name]]
+
+
+def _train_one(settings: Settings, site: Site) -> Trained | None:
+    client = stores.clickhouse(settings)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(site.name, total=1.0)
+
+            def show(step: str, done: float) -> None:
+                bar.update(task, description=f"{site.name}: {step}", completed=done)
+
+            return train_site(History(lambda: client), settings, site, datetime.now(UTC), show)
+    finally:
+        client.disconnect()
+
+
+def _show(site: Site, trained: Trained | None, settings: Settings) -> None:
+    if trained is None:
+        click.echo(f"{site.name}: no model, because the last {settings.train_days} days hold no event with items")
+        return
+    click.echo(
+        f"{site.name}: model {trained.version} learned from {trained.sessions} sessions and {trained.events} events: "
+        f"{trained.items} items"
+    )

@@ -1,0 +1,163 @@
+"""What training reads from the history: the period, the items, and what sessions did with them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baliza.settings import Settings
+from baliza.sites import Site
+from baliza.stores import History, call, query
+from personalizer.models.model import ItemFacts
+
+__all__ = [
+    "Interactions",
+    "Items",
+    "Parameters",
+    "Progress",
+    "Span",
+    "read_interactions",
+    "read_items",
+    "read_span",
+    "shop_address",
+]
+
+DAY_MS: Final = 24 * 3600 * 1000
+ROWS_AT_ONCE: Final = 20_000
+CAMPAIGN_MARKS: Final = ("utm_", "gclid", "fbclid", "msclkid", "dclid", "gbraid", "wbraid", "_ga", "mc_")
+
+# What is being done, and how much of all is done, from 0 to 1.
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How a model is learned; written down with it. shrinkage: in squared weights, about so many sessions."""
+
+    neighbours: int = 50
+    max_items_per_session: int = 100
+    bought_shrinkage: float = 2.0
+    viewed_shrinkage: float = 10.0
+    half_life_days: float = 14.0
+    sellers: int = 500
+    sellers_per_category: int = 100
+
+
+@dataclass(frozen=True)
+class Span:
+    """The part of the history that is learned from; instants in ms. since, until: asked for; first, last: found."""
+
+    since_ms: int
+    until_ms: int
+    first_ms: int
+    last_ms: int
+    sessions: int
+    events: int
+
+
+@dataclass(frozen=True)
+class Items:
+    """Facts by item, and decayed purchases, cart adds and views, of shape (items, 3)."""
+
+    facts: list[ItemFacts]
+    counts: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Session × item triples; all of shape (n,)."""
+
+    sessions: NDArray[np.uint64]
+    items: NDArray[np.int32]
+    views: NDArray[np.float32]
+    cart_adds: NDArray[np.float32]
+    purchases: NDArray[np.float32]
+
+
+def read_span(history: History, settings: Settings, site: Site, now: datetime) -> Span:
+    """What there is to learn from in the last settings.train_days. One query. Raises StoreDown."""
+    until_ms = int(now.timestamp() * 1000)
+    since_ms = until_ms - settings.train_days * DAY_MS
+    found = history.rows(query("train_span"), {"site": site.name, "since_ms": since_ms, "until_ms": until_ms})
+    return Span(since_ms, until_ms, *found[0])
+
+
+def read_items(history: History, site: Site, span: Span, parameters: Parameters) -> Items:
+    """All items that sessions touched, in the order of their ids' bytes. Raises StoreDown."""
+    asked = {
+        "site": site.name,
+        "since_ms": span.since_ms,
+        "until_ms": span.until_ms,
+        "origins": list(site.origins),
+        "trust_browser": int(site.trust_browser),
+        "half_life_ms": int(parameters.half_life_days * DAY_MS),
+    }
+    rows = [row for chunk in _stream(history, query("train_items"), asked) for row in chunk]
+    return Items([_facts(row) for row in rows], np.array([row[7:] for row in rows], np.float64).reshape(-1, 3))
+
+
+def _stream(history: History, sql: str, asked: dict[str, Any]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """The rows of a query in chunks, so that neither side holds all of them."""
+    chunks = call(lambda: history.client().execute_iter(sql, asked, chunk_size=ROWS_AT_ONCE))
+    while chunk := call(lambda: next(chunks, None)):
+        yield chunk
+
+
+def read_interactions(
+    history: History, site: Site, span: Span, parameters: Parameters, item_ids: Sequence[str], progress: Progress
+) -> Interactions:
+    """Read day by day: the engine groups one day at a time. A session over midnight comes in two parts, which add up."""
+    numbers = {item_id: number for number, item_id in enumerate(item_ids)}
+    parts = [np.zeros((0, 4))]
+    sessions = [np.zeros(0, np.uint64)]
+    days = range(span.first_ms, span.last_ms + 1, DAY_MS)
+    for place, begin in enumerate(days):
+        progress("reading sessions", 0.1 + 0.6 * place / len(days))
+        asked = {
+            "site": site.name,
+            "since_ms": begin,
+            "until_ms": min(begin + DAY_MS, span.until_ms),
+            "max_items": parameters.max_items_per_session,
+        }
+        for chunk in _stream(history, query("train_interactions"), asked):
+            # An event may have come in since the items were read.
+            known = [(row[0], numbers[row[1]], *row[2:]) for row in chunk if row[1] in numbers]
+            sessions.append(np.array([row[0] for row in known], np.uint64))
+            parts.append(np.array([row[1:] for row in known], np.float64).reshape(-1, 4))
+    table = np.concatenate(parts)
+    items, views, cart_adds, purchases = table.T
+    counts = (column.astype(np.float32) for column in (views, cart_adds, purchases))
+    return Interactions(np.concatenate(sessions), items.astype(np.int32), *counts)
+
+
+def _facts(row: Sequence[Any]) -> ItemFacts:
+    item_id, name, category, (price_micros, currency), item_url, item_page, image = row[:7]
+    return ItemFacts(
+        item_id=item_id,
+        name=name,
+        category=category,
+        price_micros=price_micros if currency else None,
+        currency=currency,
+        url=shop_address(item_url) or shop_address(item_page),
+        image=shop_address(image),
+    )
+
+
+def shop_address(url: str) -> str:
+    """The address without what a campaign or a person left in it; empty when a browser should not be sent there."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        return ""
+    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if not _is_mark(name)]
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept), ""))
+
+
+def _is_mark(name: str) -> bool:
+    return name.lower().startswith(CAMPAIGN_MARKS)

@@ -1,0 +1,1 @@
+"""Models: what is learned from the history, as memory-mapped arrays on disk."""

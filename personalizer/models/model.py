@@ -1,0 +1,179 @@
+"""What training learns and serving reads: plain arrays, so that all processes of a box share one copy in memory.
+
+Items and categories are numbers inside a model: their place in the sorted arrays of their names.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from schema.events import from_micros
+
+__all__ = ["FORMAT", "UNKNOWN", "ByteColumn", "ItemFacts", "Model", "Ragged", "find", "sorted_names"]
+
+FORMAT: Final = 1  # rises when serving code of before could not read what training writes
+UNKNOWN: Final = -1
+
+Ints = NDArray[np.int64]
+Items = NDArray[np.int32]
+Scores = NDArray[np.float32]
+Names = NDArray[np.bytes_]
+Arrays = Mapping[str, NDArray[np.generic]]
+
+
+class ItemFacts(Struct, array_like=True, frozen=True):
+    """What was last said about an item; empty where nobody said it. Money in whole micro-units."""
+
+    item_id: str
+    name: str
+    category: str
+    price_micros: int | None
+    currency: str
+    url: str
+    image: str
+
+    @property
+    def title(self) -> str:
+        return self.name or self.item_id
+
+    @property
+    def price(self) -> Decimal | None:
+        return None if self.price_micros is None else from_micros(self.price_micros)
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of different length: row r is items[starts[r]:starts[r + 1]] with its scores in [0, 1], best first."""
+
+    starts: Ints
+    items: Items
+    scores: Scores
+
+    def row(self, number: int) -> tuple[Items, Scores]:
+        """Items and scores of one row, both of shape (length,); views, not copies."""
+        begin, end = self.starts[number], self.starts[number + 1]
+        return self.items[begin:end], self.scores[begin:end]
+
+    def sound(self, rows: int, items: int) -> bool:
+        """True when every row lies within the arrays and every item is one of `items`."""
+        return bool(
+            self.starts.shape == (rows + 1,)
+            and self.items.shape == self.scores.shape == (self.starts[-1],)
+            and self.starts[0] == 0
+            and (np.diff(self.starts) >= 0).all()
+            and ((self.items >= 0) & (self.items < items)).all()
+        )
+
+
+@dataclass(frozen=True)
+class ByteColumn:
+    """Byte strings of any length behind each other."""
+
+    starts: Ints
+    data: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, values: Sequence[bytes]) -> "ByteColumn":
+        starts = np.zeros(len(values) + 1, np.int64)
+        np.cumsum([len(value) for value in values], out=starts[1:])
+        return cls(starts, np.frombuffer(b"".join(values), np.uint8))
+
+    def __getitem__(self, number: int) -> bytes:
+        return self.data[self.starts[number] : self.starts[number + 1]].tobytes()
+
+
+_facts_decoder = msgspec.json.Decoder(ItemFacts)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything learned about one site.
+
+    bought, viewed: for each item those bought (viewed) together with it. sellers: one row, best first;
+    category_sellers: a row a category. category_of: category of each item, UNKNOWN where none.
+    """
+
+    item_ids: Names
+    facts_column: ByteColumn
+    categories: Names
+    category_of: Items
+    bought: Ragged
+    viewed: Ragged
+    sellers: Ragged
+    category_sellers: Ragged
+    version: str = ""
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    def find_items(self, item_ids: Sequence[str]) -> list[int]:
+        """The number of each item, UNKNOWN for those that the model has not met."""
+        return find(self.item_ids, item_ids)
+
+    def facts(self, item: int) -> ItemFacts:
+        return _facts_decoder.decode(self.facts_column[item])
+
+    def sound(self) -> bool:
+        """True when the parts fit together, so that serving cannot step outside of an array."""
+        items, categories = len(self.item_ids), len(self.categories)
+        return bool(
+            self.facts_column.starts.shape == (items + 1,)
+            and self.category_of.shape == (items,)
+            and ((self.category_of >= UNKNOWN) & (self.category_of < categories)).all()
+            and self.bought.sound(items, items)
+            and self.viewed.sound(items, items)
+            and self.sellers.sound(1, items)
+            and self.category_sellers.sound(categories, items)
+        )
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """All arrays by name, as the store writes them."""
+        found: dict[str, NDArray[np.generic]] = {
+            "item_ids": self.item_ids,
+            "categories": self.categories,
+            "category_of": self.category_of,
+            "facts.starts": self.facts_column.starts,
+            "facts.data": self.facts_column.data,
+        }
+        for name in ("bought", "viewed", "sellers", "category_sellers"):
+            ragged: Ragged = getattr(self, name)
+            found |= {f"{name}.starts": ragged.starts, f"{name}.items": ragged.items, f"{name}.scores": ragged.scores}
+        return found
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], version: str) -> "Model":
+        """The model of what arrays() gave. KeyError when one is missing."""
+        raw: Mapping[str, NDArray[np.generic]] = arrays
+        ragged = {
+            name: Ragged(*(raw[f"{name}.{part}"] for part in ("starts", "items", "scores")))  # type: ignore[arg-type]
+            for name in ("bought", "viewed", "sellers", "category_sellers")
+        }
+        return cls(
+            item_ids=raw["item_ids"],  # type: ignore[arg-type]
+            facts_column=ByteColumn(raw["facts.starts"], raw["facts.data"]),  # type: ignore[arg-type]
+            categories=raw["categories"],  # type: ignore[arg-type]
+            category_of=raw["category_of"],  # type: ignore[arg-type]
+            version=version,
+            **ragged,
+        )
+
+
+def sorted_names(names: Sequence[str]) -> Names:
+    """Names as UTF-8 of fixed width, in byte order, as find() needs them."""
+    return np.array(sorted({name.encode() for name in names}) or [b""], np.bytes_)[: len(set(names))]
+
+
+def find(names: Names, wanted: Sequence[str]) -> list[int]:
+    """The place of each wanted name among sorted names, UNKNOWN where it is not there."""
+    if not len(names) or not wanted:
+        return [UNKNOWN] * len(wanted)
+    asked = np.array([name.encode() for name in wanted], np.bytes_)
+    places = np.minimum(np.searchsorted(names, asked), len(names) - 1)
+    found: list[int] = np.where(names[places] == asked, places, UNKNOWN).tolist()
+    return found

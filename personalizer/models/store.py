@@ -1,0 +1,147 @@
+"""Model files: <model_dir>/<site>/<version>/ holds .npy arrays and meta.json; `current` names the version that serves.
+
+A version is written beside, made durable, and only then renamed into place, so nobody ever sees half a model.
+"""
+
+import json
+import logging
+import os
+import shutil
+import zlib
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baliza.errors import BalizaError
+from personalizer.models.model import FORMAT, Model
+
+__all__ = ["BrokenModel", "ModelStore"]
+
+CURRENT: Final = "current"
+META: Final = "meta.json"
+KEPT: Final = 3
+
+log = logging.getLogger("baliza.models")
+
+
+class BrokenModel(BalizaError):
+    """A model on disk cannot be served: incomplete, damaged, or of a newer format."""
+
+
+class ModelStore:
+    """The model files of all sites below one folder."""
+
+    def __init__(self, model_dir: Path) -> None:
+        self.model_dir = model_dir
+
+    def current(self, site: str) -> str | None:
+        """The version that serves now, None when none was trained yet. Reads one small file."""
+        try:
+            return (self.model_dir / site / CURRENT).read_bytes().decode(errors="replace").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def load(self, site: str) -> Model | None:
+        """The current model, memory-mapped; None when there is none. Raises BrokenModel."""
+        version = self.current(site)
+        return None if version is None else self.load_version(site, version)
+
+    def load_version(self, site: str, version: str) -> Model:
+        """One version, whole and checked. Raises BrokenModel."""
+        folder = self.model_dir / site / version
+        try:
+            meta = json.loads((folder / META).read_text())
+            _check_format(folder, meta)
+            arrays = {name: _read_array(folder, name, crc) for name, crc in meta["arrays"].items()}
+            model = Model.of_arrays(arrays, version)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BrokenModel(f"the model {folder} cannot be read: {type(error).__name__}: {error}") from error
+        if not model.sound():
+            raise BrokenModel(f"the model {folder} does not fit together; train again with `baliza train`")
+        return model
+
+    def meta(self, site: str, version: str) -> dict[str, Any]:
+        """What was written down about a version: data, time, counts, parameters."""
+        found: dict[str, Any] = json.loads((self.model_dir / site / version / META).read_text())
+        return found
+
+    def versions(self, site: str) -> list[str]:
+        """All versions on disk, oldest first."""
+        return sorted(file.parent.name for file in (self.model_dir / site).glob(f"[0-9]*/{META}"))
+
+    def save(self, site: str, model: Model, about: Mapping[str, object], now: datetime) -> str:
+        """Write a version, let it serve, and drop all but the newest three. Answers its name."""
+        folder = self.model_dir / site
+        version = self._free_name(folder, now)
+        draft = folder / f".{version}.{os.getpid()}"
+        draft.mkdir(parents=True)
+        try:
+            checksums = {name: _write_array(draft, name, array) for name, array in model.arrays().items()}
+            meta = {"format": FORMAT, "site": site, "version": version, **about, "arrays": checksums}
+            _write_durably(draft / META, json.dumps(meta, indent=1).encode())
+            draft.rename(folder / version)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        self._point_to(folder, version)
+        self._prune(folder, version)
+        return version
+
+    @staticmethod
+    def _free_name(folder: Path, now: datetime) -> str:
+        name = now.strftime("%Y%m%dT%H%M%S.%fZ")
+        number = 0
+        while (folder / (version := f"{name}-{number}")).exists():
+            number += 1
+        return version
+
+    @staticmethod
+    def _point_to(folder: Path, version: str) -> None:
+        draft = folder / f".{CURRENT}.{os.getpid()}"
+        _write_durably(draft, version.encode())
+        draft.replace(folder / CURRENT)
+
+    def _prune(self, folder: Path, current: str) -> None:
+        for version in self.versions(folder.name)[:-KEPT]:
+            if version != current:
+                shutil.rmtree(folder / version, ignore_errors=True)
+
+
+def _check_format(folder: Path, meta: Mapping[str, Any]) -> None:
+    if meta["format"] != FORMAT:
+        raise BrokenModel(f"the model {folder} has format {meta['format']}, this program reads format {FORMAT}")
+
+
+def _read_array(folder: Path, name: str, crc: int) -> NDArray[np.generic]:
+    file = folder / f"{name}.npy"
+    if zlib.crc32(file.read_bytes()) != crc:
+        raise BrokenModel(f"the model file {file} is damaged (its checksum is not the one written down)")
+    array: NDArray[np.generic] = np.load(file, mmap_mode="r" if _mappable(file) else None, allow_pickle=False)
+    return np.asarray(array)  # a plain view: slicing np.memmap itself is slow
+
+
+def _mappable(file: Path) -> bool:
+    with file.open("rb") as opened:
+        np.lib.format.read_magic(opened)
+        shape, _, kind = np.lib.format.read_array_header_1_0(opened)
+    return bool(np.prod(shape) * kind.itemsize)  # an empty file cannot be mapped
+
+
+def _write_array(folder: Path, name: str, array: NDArray[np.generic]) -> int:
+    file = folder / f"{name}.npy"
+    with file.open("wb") as opened:
+        np.save(opened, array, allow_pickle=False)
+        opened.flush()
+        os.fsync(opened.fileno())
+    return zlib.crc32(file.read_bytes())
+
+
+def _write_durably(file: Path, content: bytes) -> None:
+    with file.open("wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())

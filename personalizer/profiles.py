@@ -1,0 +1,41 @@
+"""The live profile of one visitor, read in one round trip, and never waited for while the store is away."""
+
+import logging
+from typing import Final
+
+import msgspec
+
+from baliza.stores import RedisClient, call
+from personalizer.breaker import Breaker
+from schema import keys
+from schema.profile import VisitorProfile, decode_profile
+
+__all__ = ["ProfileReader", "read_profile"]
+
+LAYOUT: Final = 1
+
+log = logging.getLogger("baliza.profiles")
+
+
+class ProfileReader:
+    """Reads profiles; for any thread."""
+
+    def __init__(self, redis: RedisClient, partitions: int, breaker: Breaker) -> None:
+        self._redis, self._partitions, self._breaker = redis, partitions, breaker
+
+    def read(self, site: str, visitor_id: str) -> VisitorProfile | None:
+        """The profile, None when there is none. One GET. Raises StoreDown, at once when the store was down just now."""
+        key = keys.visitor(keys.partition_of(visitor_id, self._partitions), site, visitor_id)
+        return read_profile(self._breaker.run(lambda: call(lambda: self._redis.get(key))))
+
+
+def read_profile(stored: bytes | None) -> VisitorProfile | None:
+    """The stored profile, None when there is none that this program understands."""
+    if stored is None:
+        return None
+    try:
+        profile = decode_profile(stored)
+    except msgspec.MsgspecError as error:
+        log.error("a profile cannot be read and is passed over: %s", error)
+        return None
+    return profile if profile.layout == LAYOUT else None

@@ -1,0 +1,172 @@
+"""Training: from the history in ClickHouse to a model file."""
+
+import logging
+import threading
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from baliza import stores
+from baliza.errors import BalizaError
+from baliza.settings import Settings
+from baliza.sites import Site, load_sites
+from baliza.stores import History, call
+from personalizer.learning_data import (
+    Interactions,
+    Items,
+    Parameters,
+    Progress,
+    Span,
+    read_interactions,
+    read_items,
+    read_span,
+)
+from personalizer.models.model import ByteColumn, Model, Ragged, find, sorted_names
+from personalizer.models.popular import best_sellers
+from personalizer.models.similar import neighbours
+from personalizer.models.store import ModelStore
+
+__all__ = ["Trained", "enough_to_begin", "learn", "serve_trainer", "train"]
+
+FIRST_SESSIONS: Final = 20  # with fewer nothing can be learned that is not chance
+FIRST_LOOK_S: Final = 5.0
+DEFAULTS: Final = Parameters()
+
+log = logging.getLogger("baliza.train")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training."""
+
+    version: str
+    sessions: int
+    events: int
+    items: int
+
+
+def train(
+    history: History,
+    settings: Settings,
+    site: Site,
+    now: datetime,
+    progress: Progress = lambda _step, _done: None,
+    parameters: Parameters = DEFAULTS,
+) -> Trained | None:
+    """Learn one site's model and let it serve. None when there is nothing to learn from. Blocks. Raises StoreDown."""
+    progress("reading the period", 0.0)
+    span = read_span(history, settings, site, now)
+    progress("reading items", 0.05)
+    items = read_items(history, site, span, parameters)
+    if not items.facts:
+        log.info("no model for %s: its history of %d days holds no event with items", site.name, settings.train_days)
+        return None
+    seen = read_interactions(history, site, span, parameters, [fact.item_id for fact in items.facts], progress)
+    progress("finding what goes together", 0.7)
+    model = learn(items, seen, parameters)
+    progress("writing", 0.95)
+    about = _about(span, model, seen, parameters, now)
+    version = ModelStore(settings.model_dir).save(site.name, model, about, now)
+    progress("done", 1.0)
+    return Trained(version, span.sessions, span.events, len(model))
+
+
+def enough_to_begin(history: History, settings: Settings, site: Site, now: datetime) -> bool:
+    """True when there are sessions enough for a first model. One query. Raises StoreDown."""
+    return read_span(history, settings, site, now).sessions >= FIRST_SESSIONS
+
+
+def learn(items: Items, seen: Interactions, parameters: Parameters) -> Model:
+    """The model of what was read; items must come in the order of their ids' bytes. Pure."""
+    n_items = len(items.facts)
+    categories = sorted_names([fact.category for fact in items.facts if fact.category])
+    category_of = np.array(find(categories, [fact.category for fact in items.facts]), np.int32)
+    return Model(
+        item_ids=sorted_names([fact.item_id for fact in items.facts]),
+        facts_column=ByteColumn.of([msgspec.json.encode(fact) for fact in items.facts]),
+        categories=categories,
+        category_of=category_of,
+        bought=_relation(seen, _cart_weights(seen), n_items, parameters.bought_shrinkage, parameters.neighbours),
+        viewed=_relation(seen, _view_weights(seen), n_items, parameters.viewed_shrinkage, parameters.neighbours),
+        sellers=best_sellers(np.zeros(n_items, np.int32), items.counts, 1, parameters.sellers),
+        category_sellers=best_sellers(category_of, items.counts, len(categories), parameters.sellers_per_category),
+    )
+
+
+def _cart_weights(seen: Interactions) -> NDArray[np.float32]:
+    """A purchase tells twice what a cart tells."""
+    return np.where(seen.purchases > 0, 1.0, np.where(seen.cart_adds > 0, 0.5, 0.0)).astype(np.float32)
+
+
+def _view_weights(seen: Interactions) -> NDArray[np.float32]:
+    """Looking again tells something, but less each time."""
+    return np.where(seen.views > 0, 1 + np.log(np.maximum(seen.views, 1)), 0).astype(np.float32)
+
+
+def _relation(seen: Interactions, weights: NDArray[np.float32], n_items: int, shrinkage: float, most: int) -> Ragged:
+    held = weights > 0
+    return neighbours(seen.sessions[held], seen.items[held], weights[held], n_items, shrinkage=shrinkage, most=most)
+
+
+def _about(span: Span, model: Model, seen: Interactions, parameters: Parameters, now: datetime) -> dict[str, object]:
+    def instant(ms: int) -> str:
+        return datetime.fromtimestamp(ms / 1000, UTC).isoformat()
+
+    return {
+        "trained_at": now.astimezone(UTC).isoformat(),
+        "data": {"since": instant(span.since_ms), "until": instant(span.until_ms), "last_event": instant(span.last_ms)},
+        "counts": {
+            "sessions": span.sessions,
+            "events": span.events,
+            "items": len(model),
+            "categories": len(model.categories),
+            "interactions": len(seen.items),
+            "bought_pairs": len(model.bought.items),
+            "viewed_pairs": len(model.viewed.items),
+        },
+        "parameters": asdict(parameters),
+    }
+
+
+def serve_trainer(settings: Settings, stop: threading.Event) -> None:
+    """Train all sites again and again until `stop` is set; a first model as soon as there are sessions for it.
+
+    Nothing that goes wrong ends it: it is logged and tried again at the next round. Blocks.
+    """
+    redis, client = stores.redis(settings), stores.clickhouse(settings)
+    history = History(lambda: client)
+    due: dict[str, float] = {}
+    while not stop.is_set():
+        try:
+            _train_due(redis, history, settings, due)
+        except BalizaError as error:
+            log.warning("no training now: %s", error)
+        except Exception:
+            log.exception("training failed; it is tried again")
+        stop.wait(FIRST_LOOK_S)
+    client.disconnect()
+    redis.close()
+
+
+def _train_due(redis: stores.RedisClient, history: History, settings: Settings, due: dict[str, float]) -> None:
+    """One round: train the sites whose time has come. due: site → when next, by the monotonic clock; changed here."""
+    store = ModelStore(settings.model_dir)
+    for site in call(lambda: load_sites(redis)).by_name.values():
+        if time.monotonic() < due.get(site.name, 0.0):
+            continue
+        now = datetime.now(UTC)
+        if store.current(site.name) is None and not enough_to_begin(history, settings, site, now):
+            continue
+        due[site.name] = time.monotonic() + settings.train_interval_s
+        began = time.monotonic()
+        trained = train(history, settings, site, now)
+        if trained:
+            log.info(
+                "trained %s for %s: %d sessions, %d items, %.2f s",
+                trained.version, site.name, trained.sessions, trained.items, time.monotonic() - began,
+            )  # fmt: skip

@@ -1,0 +1,69 @@
+"""Names, ragged rows and facts as arrays."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from personalizer.models.model import UNKNOWN, ByteColumn, Ragged, find, sorted_names
+from tests.personalizer.planted import ITEMS, planted_model
+
+
+def test_finds_each_name_at_its_place() -> None:
+    names = sorted_names(["b", "ä", "a", "bb"])
+    assert find(names, ["a", "b", "bb", "ä"]) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("wanted", ["", "aa", "zzz", "b" * 200, "ö"])
+def test_answers_unknown_for_a_name_that_is_not_there(wanted: str) -> None:
+    assert find(sorted_names(["b", "ä", "a", "bb"]), ["b", wanted]) == [1, UNKNOWN]
+
+
+def test_finds_nothing_among_no_names() -> None:
+    assert find(sorted_names([]), ["a"]) == [UNKNOWN]
+    assert len(sorted_names([])) == 0
+
+
+def test_bytes_of_any_length_come_back() -> None:
+    values = [b"", b"abc", b"\0", "é".encode()]
+    column = ByteColumn.of(values)
+    assert [column[number] for number in range(4)] == values
+
+
+def test_facts_carry_exact_money() -> None:
+    model = planted_model()
+    facts = model.facts(model.find_items(["lamp"])[0])
+    assert (facts.item_id, facts.title, str(facts.price)) == ("lamp", "Lamp", "39.90")
+
+
+def test_an_item_without_a_name_shows_its_id() -> None:
+    facts = planted_model().facts(0)
+    assert type(facts)("x-1", "", "", None, "", "", "").title == "x-1"
+
+
+def test_arrays_make_the_same_model_again() -> None:
+    model = planted_model()
+    assert model.sound()
+    again = type(model).of_arrays(model.arrays(), "v2")
+    assert again.version == "v2"
+    assert [again.facts(n).item_id for n in range(len(again))] == ITEMS
+    assert again.bought.row(2)[0].tolist() == model.bought.row(2)[0].tolist()
+
+
+def test_an_item_out_of_range_is_not_sound() -> None:
+    model = planted_model()
+    items = model.bought.items.copy()
+    items[0] = len(model)
+    assert not replace(model, bought=Ragged(model.bought.starts, items, model.bought.scores)).sound()
+
+
+def test_starts_that_go_back_are_not_sound() -> None:
+    model = planted_model()
+    starts = model.viewed.starts.copy()
+    starts[1] = starts[-1] + 1
+    assert not replace(model, viewed=Ragged(starts, model.viewed.items, model.viewed.scores)).sound()
+
+
+def test_a_category_out_of_range_is_not_sound() -> None:
+    model = planted_model()
+    assert not replace(model, category_of=np.full(len(model), 99, np.int32)).sound()

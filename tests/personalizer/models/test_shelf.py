@@ -1,0 +1,128 @@
+"""Models change while requests go on."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from personalizer.models.shelf import ModelShelf
+from personalizer.models.store import ModelStore
+from tests.personalizer.planted import NOW, planted_model
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    return ModelStore(tmp_path / "models")
+
+
+def save(store: ModelStore, hours: int = 0) -> str:
+    return store.save("demo", planted_model(), {}, NOW + timedelta(hours=hours))
+
+
+def version(shelf: ModelShelf) -> str | None:
+    model = shelf.get("demo")
+    return model.version if model else None
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen within ten seconds"
+        time.sleep(0.005)
+
+
+def damage(store: ModelStore, name: str) -> None:
+    (store.model_dir / "demo" / name / "item_ids.npy").write_bytes(b"not an array")
+
+
+def test_serves_the_current_model_from_the_first_request_on(store: ModelStore) -> None:
+    saved = save(store)
+    assert version(ModelShelf(store, Clock())) == saved
+
+
+def test_has_nothing_until_a_model_appears(store: ModelStore) -> None:
+    clock = Clock()
+    shelf = ModelShelf(store, clock)
+    assert shelf.get("demo") is None
+    saved = save(store)
+    assert shelf.get("demo") is None  # looked a moment ago
+    clock.now = 1.0
+    eventually(lambda: version(shelf) == saved)
+
+
+def test_looks_once_a_second(store: ModelStore) -> None:
+    clock = Clock()
+    old = save(store)
+    shelf = ModelShelf(store, clock)
+    shelf.get("demo")
+    new = save(store, hours=1)
+    clock.now = 0.99
+    assert version(shelf) == old
+    clock.now = 1.0
+    eventually(lambda: version(shelf) == new)
+
+
+def test_keeps_the_old_model_when_the_new_one_is_broken(store: ModelStore, caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    old = save(store)
+    shelf = ModelShelf(store, clock)
+    shelf.get("demo")
+    damage(store, save(store, hours=1))
+    clock.now = 1.0
+    shelf.get("demo")
+    eventually(lambda: "the one before goes on serving" in caplog.text)
+    assert version(shelf) == old
+    clock.now = 2.0
+    shelf.get("demo")
+    assert caplog.text.count("is damaged") == 1  # told once, not every second
+
+
+def test_takes_the_next_good_model_after_a_broken_one(store: ModelStore) -> None:
+    clock = Clock()
+    damage(store, save(store))
+    shelf = ModelShelf(store, clock)
+    assert shelf.get("demo") is None
+    good = save(store, hours=1)
+    clock.now = 1.0
+    eventually(lambda: version(shelf) == good)
+
+
+def test_swaps_under_load_without_a_request_that_finds_nothing(store: ModelStore) -> None:
+    save(store)
+    shelf = ModelShelf(store, time.monotonic)
+    shelf.get("demo")
+    stop, served, slowest, failed = threading.Event(), set[str](), [0.0] * 4, list[str]()
+
+    def ask(worker: int) -> None:
+        while not stop.is_set():
+            began = time.monotonic()
+            model = shelf.get("demo")
+            if model is None or model.facts(0).item_id != "bulb":
+                failed.append("a request found no whole model")
+                return
+            served.add(model.version)
+            slowest[worker] = max(slowest[worker], time.monotonic() - began)
+
+    workers = [threading.Thread(target=ask, args=(worker,)) for worker in range(4)]
+    for worker in workers:
+        worker.start()
+    try:
+        for hours in range(1, 4):
+            saved = save(store, hours)
+            eventually(lambda saved=saved: saved in served)  # type: ignore[misc]
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
+    assert not failed
+    assert len(served) == 4

@@ -1,0 +1,94 @@
+"""Model files: whole or not at all."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from personalizer.models.store import BrokenModel, ModelStore
+from tests.personalizer.planted import ITEMS, NOW, planted_model
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    return ModelStore(tmp_path / "models")
+
+
+def save(store: ModelStore, hours: int = 0) -> str:
+    return store.save("demo", planted_model(), {"counts": {"items": 6}}, NOW + timedelta(hours=hours))
+
+
+def test_loads_what_was_saved(store: ModelStore) -> None:
+    version = save(store)
+    model = store.load("demo")
+    assert model is not None
+    assert model.version == version
+    assert [model.facts(n).item_id for n in range(len(model))] == ITEMS
+    assert not model.bought.items.flags.writeable  # mapped from the file
+
+
+def test_has_no_model_before_the_first(store: ModelStore) -> None:
+    assert store.current("demo") is None
+    assert store.load("demo") is None
+
+
+def test_writes_down_what_the_model_is_made_of(store: ModelStore) -> None:
+    meta = store.meta("demo", save(store))
+    assert (meta["format"], meta["site"], meta["counts"]) == (1, "demo", {"items": 6})
+
+
+def test_keeps_the_last_three(store: ModelStore) -> None:
+    versions = [save(store, hours) for hours in range(5)]
+    assert store.versions("demo") == versions[2:]
+    assert store.current("demo") == versions[4]
+    assert not [file.name for file in (store.model_dir / "demo").iterdir() if file.name.startswith(".")]
+
+
+def test_two_versions_of_the_same_moment_both_stand(store: ModelStore) -> None:
+    assert save(store) != save(store)
+    assert len(store.versions("demo")) == 2
+
+
+def test_sites_do_not_see_each_other(store: ModelStore) -> None:
+    save(store)
+    assert store.load("other") is None
+
+
+def test_refuses_a_newer_format(store: ModelStore) -> None:
+    file = store.model_dir / "demo" / save(store) / "meta.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2}))
+    with pytest.raises(BrokenModel, match="has format 2, this program reads format 1"):
+        store.load("demo")
+
+
+def test_refuses_a_damaged_array(store: ModelStore) -> None:
+    file = store.model_dir / "demo" / save(store) / "bought.items.npy"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 0xFF
+    file.write_bytes(bytes(content))
+    with pytest.raises(BrokenModel, match=r"bought\.items\.npy is damaged"):
+        store.load("demo")
+
+
+@pytest.mark.parametrize("name", ["meta.json", "item_ids.npy", "sellers.starts.npy"])
+def test_refuses_a_model_that_misses_a_file(store: ModelStore, name: str) -> None:
+    (store.model_dir / "demo" / save(store) / name).unlink()
+    with pytest.raises(BrokenModel, match="cannot be read"):
+        store.load("demo")
+
+
+def test_refuses_a_list_of_arrays_that_is_not_whole(store: ModelStore) -> None:
+    file = store.model_dir / "demo" / save(store) / "meta.json"
+    meta = json.loads(file.read_text())
+    del meta["arrays"]["viewed.items"]
+    file.write_text(json.dumps(meta))
+    with pytest.raises(BrokenModel, match=r"viewed\.items"):
+        store.load("demo")
+
+
+def test_refuses_a_pointer_to_nothing(store: ModelStore) -> None:
+    save(store)
+    (store.model_dir / "demo" / "current").write_bytes(b"\xff\xfe")
+    with pytest.raises(BrokenModel):
+        store.load("demo")

@@ -1,0 +1,105 @@
+"""A small shop whose affinities are planted, as a model and as history, and live profiles of its visitors."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from baliza.stores import RedisClient
+from personalizer.learning_data import Interactions, Items, Parameters
+from personalizer.models.model import ItemFacts, Model
+from personalizer.train import learn
+from schema import keys
+from schema.profile import BoughtItem, Cart, CartLine, Order, ViewedItem, VisitorProfile
+from tests.support.rows import event_row
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+NOW_MS = int(NOW.timestamp() * 1000)
+PARTITIONS = 8
+
+# item → category. Who buys the lamp buys the bulb, who buys the phone the case; the rug sells best of all.
+SHOP = {"bulb": "light", "case": "phones", "lamp": "light", "phone": "phones", "rug": "floors", "torch": "light"}
+ITEMS = sorted(SHOP)
+BOUGHT = [("lamp", "bulb")] * 8 + [("phone", "case")] * 6 + [("rug",)] * 20 + [("lamp", "rug"), ("bulb", "rug")]
+VIEWED = [("lamp", "torch")] * 12 + [("phone", "case")] * 3 + [("phone",)] * 2 + [(item,) for item in ITEMS]
+
+
+def planted_model(version: str = "planted") -> Model:
+    """The model of BOUGHT and VIEWED."""
+    rows = [(session, item, 0, 0, 1) for session, items in enumerate(BOUGHT) for item in items]
+    rows += [(len(BOUGHT) + session, item, 1, 0, 0) for session, items in enumerate(VIEWED) for item in items]
+    counts = [
+        [sum(row[4] for row in rows if row[1] == item), 0, sum(row[2] for row in rows if row[1] == item)] for item in ITEMS
+    ]
+    model = learn(Items([fact(item) for item in ITEMS], np.array(counts, np.float64)), interactions(rows), Parameters())
+    return Model.of_arrays(model.arrays(), version)
+
+
+def fact(item: str) -> ItemFacts:
+    return ItemFacts(item, item.title(), SHOP[item], 39_900_000, "EUR", f"http://shop.test/p/{item}", "")
+
+
+def interactions(rows: Sequence[tuple[int, str, int, int, int]]) -> Interactions:
+    """(session, item, views, cart adds, purchases) as training has them."""
+    sessions, items, *counts = zip(*rows, strict=True)
+    numbers = np.array([ITEMS.index(item) for item in items], np.int32)
+    return Interactions(np.array(sessions, np.uint64), numbers, *(np.array(column, np.float32) for column in counts))
+
+
+def planted_history(now: datetime = NOW) -> Iterator[dict[str, Any]]:
+    """The same as events, spread over the ten days before `now`."""
+    sessions = [("purchase", items) for items in BOUGHT] + [("view_item", items) for items in VIEWED]
+    for number, (kind, items) in enumerate(sessions):
+        at = now - timedelta(hours=5 * number + 1)
+        common = {"session_id": f"s-{number}", "visitor_id": f"v-{number}", "session_opened_at": at}
+        if kind == "purchase":
+            lines = [(item, SHOP[item], "35", 1) for item in items]
+            yield event_row(type="purchase", occurred_at=at, items=lines, **common)
+            continue
+        for place, item in enumerate(items):
+            yield event_row(
+                type="view_item", occurred_at=at + timedelta(seconds=place), page_url=f"http://shop.test/p/{item}?utm_source=x",
+                items=[(item, SHOP[item], "39.90", 1)], **common,
+            )  # fmt: skip
+
+
+def profile(
+    *, viewed: Sequence[str] = (), cart: Sequence[str] = (), bought: Sequence[str] = (), changed_at: int = NOW_MS,
+    customer_id: str | None = None,
+) -> VisitorProfile:  # fmt: skip
+    """A visitor who viewed these items (oldest first, a minute apart, the last one now)."""
+    views = [
+        ViewedItem(item, SHOP.get(item, ""), item.title(), 1, NOW_MS - 60_000 * (len(viewed) - 1 - place), -1, "EUR")
+        for place, item in enumerate(viewed)
+    ]
+    orders = [Order("T-1", NOW_MS, 1_000_000, "EUR", [BoughtItem(item, 1) for item in bought])] if bought else []
+    lines = [CartLine(item, 2, 39_900_000, item.title(), SHOP.get(item, "")) for item in cart]
+    return VisitorProfile(
+        layout=1, first_seen_at=0, last_seen_at=NOW_MS, sessions=1, dedupe_until=0, links=[], past=[], viewed=views,
+        orders=orders, cart=Cart("EUR", changed_at, 0, lines), customer_id=customer_id,
+    )  # fmt: skip
+
+
+def observe(redis: RedisClient, visitor_id: str, type_: str, items: Sequence[str] = (), **given: Any) -> None:
+    """One event through the live store's own function, as the collector calls it."""
+    at_ms = given.get("at_ms", NOW_MS)
+    site, partition = given.get("site", "demo"), keys.partition_of(visitor_id, PARTITIONS)
+    event = {
+        "n": 0, "h": keys.event_hash(site, visitor_id, f"{type_}{at_ms}{items}"), "e": type_, "t": at_ms, "u": "", "r": "",
+        "c": given.get("customer_id", ""), "x": "EUR", "m": 0, "d": f"T-{at_ms}" if type_ == "purchase" else "", "q": "",
+        "i": [[item, 1, 39_900_000, item.title(), SHOP.get(item, "")] for item in items],
+    }  # fmt: skip
+    rules = {"idle": 1_800_000, "max": 86_400_000, "ttl": keys.VISITOR_TTL_MS, "dedupe": keys.DEDUPE_MS}
+    batch = {"now": at_ms, "rules": rules, "visitor": visitor_id, "events": [event]}
+    names = (
+        keys.visitor(partition, site, visitor_id), keys.seen(partition, site, visitor_id), keys.events(partition),
+        keys.carts(partition, site), keys.abandoned(partition, site),
+    )  # fmt: skip
+    redis.fcall("observe_v1", len(names), *names, msgspec.msgpack.encode(batch), b"{}", b"")
+
+
+def note_purchase(redis: RedisClient, customer_id: str, at_ms: int, site: str = "demo") -> None:
+    key = keys.customer(keys.partition_of(customer_id, PARTITIONS), site, customer_id)
+    redis.fcall("note_purchase_v1", 1, key, at_ms, keys.VISITOR_TTL_MS)

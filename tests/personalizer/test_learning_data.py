@@ -1,0 +1,145 @@
+"""What training reads from a real history."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from baliza.settings import Settings
+from baliza.sites import Site
+from baliza.stores import History
+from personalizer.learning_data import (
+    Interactions,
+    Items,
+    Parameters,
+    read_interactions,
+    read_items,
+    read_span,
+    shop_address,
+)
+from tests.personalizer.planted import NOW
+from tests.support.rows import event_row, insert_events
+
+SITE = Site("demo", "pk_demo", "", ("http://shop.test",))
+LAMP = [("lamp", "light", "39.90", 1)]
+
+
+def view(hours: float = 1, **given: Any) -> dict[str, Any]:
+    given = {"type": "view_item", "items": LAMP, "page_url": "http://shop.test/p/lamp"} | given
+    return event_row(occurred_at=NOW - timedelta(hours=hours), **given)
+
+
+def items(history: History, settings: Settings, *rows: dict[str, Any], site: Site = SITE) -> Items:
+    insert_events(history, rows)
+    return read_items(history, site, read_span(history, settings, site, NOW), Parameters())
+
+
+def interactions(history: History, settings: Settings, *rows: dict[str, Any], max_items: int = 100) -> Interactions:
+    parameters = Parameters(max_items_per_session=max_items)
+    read = items(history, settings, *rows)
+    span = read_span(history, settings, SITE, NOW)
+    ids = [fact.item_id for fact in read.facts]
+    return read_interactions(history, SITE, span, parameters, ids, lambda _step, _done: None)
+
+
+@pytest.mark.clickhouse
+def test_takes_what_was_said_last(history: History, settings: Settings) -> None:
+    old = view(5, items=[("lamp", "old", "50", 1)], item_images=["http://cdn.test/lamp.png"])
+    facts = items(history, settings, old, view(1, currency="SEK", item_names=["Lamp Oslo"])).facts[0]
+    assert (facts.name, facts.category, str(facts.price), facts.currency) == ("Lamp Oslo", "light", "39.90", "SEK")
+    assert facts.image == "http://cdn.test/lamp.png"  # the later event said none
+
+
+@pytest.mark.clickhouse
+def test_the_price_of_a_purchase_counts_only_when_there_is_no_other(history: History, settings: Settings) -> None:
+    bought = [("lamp", "light", "5", 1), ("rug", "floors", "7", 1)]
+    read = items(history, settings, view(5), view(1, type="purchase", items=bought))
+    assert [str(fact.price) for fact in read.facts] == ["39.90", "7.00"]
+
+
+@pytest.mark.clickhouse
+def test_takes_the_page_of_a_single_item_when_the_item_has_no_address(history: History, settings: Settings) -> None:
+    both = view(1, items=[*LAMP, ("rug", "floors", "7", 1)], page_url="http://shop.test/list")
+    own = view(2, items=[("torch", "light", "9", 1)], item_urls=["http://shop.test/torch"])
+    read = items(history, settings, view(3, page_url="http://shop.test/p/lamp?id=7&utm_source=x#top"), both, own)
+    assert {fact.item_id: fact.url for fact in read.facts} == {
+        "lamp": "http://shop.test/p/lamp?id=7", "rug": "", "torch": "http://shop.test/torch",
+    }  # fmt: skip
+
+
+@pytest.mark.clickhouse
+def test_a_browser_cannot_send_shoppers_elsewhere(history: History, settings: Settings) -> None:
+    evil = view(1, item_urls=["http://evil.test/lamp"], page_url="http://evil.test/p")
+    assert items(history, settings, view(2), evil).facts[0].url == "http://shop.test/p/lamp"
+
+
+@pytest.mark.clickhouse
+def test_a_server_may_name_any_address(history: History, settings: Settings) -> None:
+    row = view(1, sender="server", item_urls=["https://other.test/lamp"])
+    assert items(history, settings, row).facts[0].url == "https://other.test/lamp"
+
+
+@pytest.mark.clickhouse
+def test_a_browser_sets_no_price_when_the_site_does_not_trust_it(history: History, settings: Settings) -> None:
+    careful = Site("demo", "pk_demo", "", ("http://shop.test",), trust_browser=False)
+    server = view(5, sender="server", items=[("lamp", "light", "45", 1)])
+    assert str(items(history, settings, server, view(1), site=careful).facts[0].price) == "45.00"
+
+
+@pytest.mark.clickhouse
+def test_counts_fall_by_half_in_a_fortnight(history: History, settings: Settings) -> None:
+    rows = (view(0.0001), view(14 * 24), view(14 * 24, type="purchase"), view(28 * 24, type="add_to_cart"))
+    purchases, cart_adds, views = items(history, settings, *rows).counts[0]
+    assert (round(purchases, 3), round(cart_adds, 3), round(views, 3)) == (0.5, 0.25, 1.5)
+
+
+@pytest.mark.clickhouse
+def test_bots_other_sites_and_old_history_are_left_out(history: History, settings: Settings) -> None:
+    others = (view(bot="crawler"), view(site="other"), view(91 * 24), view(-1), view(session_id=""))
+    insert_events(history, others)
+    assert read_span(history, settings, SITE, NOW).events == 0
+    assert items(history, settings, view()).counts[0][2] == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.clickhouse
+def test_sums_up_what_a_session_did_with_an_item(history: History, settings: Settings) -> None:
+    found = interactions(history, settings, view(3), view(3), view(2, type="add_to_cart"), view(1, type="purchase"))
+    assert [column.tolist() for column in (found.items, found.views, found.cart_adds, found.purchases)] == [
+        [0],
+        [2],
+        [1],
+        [1],
+    ]
+
+
+@pytest.mark.clickhouse
+def test_a_session_over_days_keeps_its_number(history: History, settings: Settings) -> None:
+    found = interactions(history, settings, view(30), view(1), view(1, session_id="s-2"))
+    assert len(found.sessions) == 3
+    assert len(set(found.sessions.tolist())) == 2
+
+
+@pytest.mark.clickhouse
+def test_a_long_session_is_cut_to_what_mattered(history: History, settings: Settings) -> None:
+    many = [(f"item-{number}", "", "1", 1) for number in range(9)]
+    found = interactions(history, settings, view(2, items=many), view(1, type="purchase"), max_items=3)
+    assert len(found.items) == 3
+    assert found.purchases.sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("http://shop.test/p?id=1&utm_source=a&gclid=b", "http://shop.test/p?id=1"),
+        ("https://shop.test/p#reviews", "https://shop.test/p"),
+        ("https://shop.test/p?q=a%26b", "https://shop.test/p?q=a%26b"),
+        ("javascript:alert(1)", ""),
+        ("data:text/html,x", ""),
+        ("//shop.test/p", ""),
+        ("http://shop.test@evil.test/", ""),
+        ("http://[::1", ""),
+        ("", ""),
+    ],
+)
+def test_addresses_are_cleaned_or_refused(given: str, expected: str) -> None:
+    assert shop_address(given) == expected
