@@ -1,5 +1,6 @@
 """After a store failed it is left alone for a moment: a shop's page must not wait for the same failure again."""
 
+import threading
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -12,18 +13,32 @@ PAUSE_S: Final = 1.0
 
 
 class Breaker:
-    """Lets actions through, and none for PAUSE_S after one that raised StoreDown. For any thread."""
+    """Lets actions through, and none for PAUSE_S after one that raised StoreDown. For any thread.
+
+    After the pause one thread tries while the others are still refused: a store that hangs holds up one request, not all.
+    """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._closed_until = float("-inf")
+        self._refuse_until: float | None = None
+        self._trial = threading.Lock()
 
     def run(self, action: Callable[[], T]) -> T:
-        """The action's answer. Raises StoreDown: the action's own, or at once during the pause."""
-        if self._monotonic() < self._closed_until:
+        """The action's answer. Raises StoreDown: the action's own, or at once while the store is left alone."""
+        if self._refuse_until is None:
+            return self._try(action)
+        if self._monotonic() < self._refuse_until or not self._trial.acquire(blocking=False):
             raise StoreDown("the store did not answer a moment ago; it is tried again soon")
         try:
-            return action()
+            return self._try(action)
+        finally:
+            self._trial.release()
+
+    def _try(self, action: Callable[[], T]) -> T:
+        try:
+            answer = action()
         except StoreDown:
-            self._closed_until = self._monotonic() + PAUSE_S
+            self._refuse_until = self._monotonic() + PAUSE_S
             raise
+        self._refuse_until = None
+        return answer

@@ -116,7 +116,7 @@ def _run(settings: Settings, announce: Callable[[Settings], None], extra_env: di
     try:
         _prepare(settings, with_demo)
         services.start()
-        if _wait_for(f"{settings.base_url}/health", stop) and with_demo:
+        if _wait_for(f"{settings.base_url}/ready", stop) and with_demo:
             _send_past(settings)
         if not stop.is_set():
             announce(settings)
@@ -176,7 +176,8 @@ def _send_past(settings: Settings) -> None:
     if redis.hsetnx("baliza:installed", "demo_past", "sending"):
         _tell("sending two weeks of past visits")
         walks, shoppers = import_module("demo.walks"), import_module("demo.shoppers")
-        past = walks.history(HISTORY_DAYS, HISTORY_SHOPPERS, random.Random(7), datetime.now(UTC))  # noqa: S311
+        rng, now = random.Random(7), datetime.now(UTC)  # noqa: S311
+        past = walks.history(HISTORY_DAYS, HISTORY_SHOPPERS, rng, now, f"{settings.base_url}/shop")
         sent = shoppers.send_history(settings.base_url, "sk_demo", past)
         redis.hset("baliza:installed", "demo_past", sent)
     redis.close()

@@ -45,6 +45,7 @@ class EmbeddedValkey:
 
     def start(self, timeout_s: float = 60.0) -> None:
         """Start and wait until it answers (a long log takes long to read). EngineError with the log's end if it does not."""
+        self.data_dir = self.data_dir.resolve()
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self.port = self.port or free_port()
         config = self.data_dir / "valkey.conf"

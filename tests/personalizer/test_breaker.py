@@ -1,5 +1,7 @@
 """A store that failed is left alone for a moment."""
 
+import threading
+
 import pytest
 
 from baliza.errors import StoreDown
@@ -49,3 +51,25 @@ def test_other_errors_pass_and_close_nothing() -> None:
     with pytest.raises(ZeroDivisionError):
         breaker.run(lambda: 1 // 0)
     assert breaker.run(lambda: 1) == 1
+
+
+def test_one_thread_tries_while_the_others_are_refused() -> None:
+    clock, entered, leave = Clock(), threading.Event(), threading.Event()
+    breaker = Breaker(clock)
+    with pytest.raises(StoreDown):
+        breaker.run(Store().read)
+    clock.now += 1.0
+
+    def hang() -> str:
+        entered.set()
+        assert leave.wait(10)
+        return "read"
+
+    trial = threading.Thread(target=breaker.run, args=(hang,))
+    trial.start()
+    assert entered.wait(10)
+    with pytest.raises(StoreDown, match="a moment ago"):
+        breaker.run(lambda: "read")
+    leave.set()
+    trial.join()
+    assert breaker.run(lambda: "read") == "read"
