@@ -17,6 +17,7 @@ from baliza.settings import Settings
 from baliza.sites import Site, add_site
 from baliza.stores import History, RedisClient, install
 from tests.support.collecting import Shop
+from tests.support.collector import RunningCollector
 
 SERVICE_MARKS = {"redis", "clickhouse", "browser", "network"}
 
@@ -122,3 +123,14 @@ def _quiet_driver_logs() -> None:
 def shop(redis_client: RedisClient, settings: Settings, demo_site: Site) -> Shop:
     """The demo site, sending to a collector on the real live store."""
     return Shop(redis_client, settings)
+
+
+@pytest.fixture(scope="session")
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
+    """A collector process with a live store of its own, shared by the session: its .url, its .redis, its .site (demo)."""
+    running = RunningCollector(tmp_path_factory.mktemp("collector"))
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.close()

@@ -1,0 +1,112 @@
+"""The collector as it runs in production: its own process behind a real port, on a live store of its own."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from redis import Redis
+
+from baliza.embedded.valkey import EmbeddedValkey, free_port
+from baliza.settings import Settings
+from baliza.sites import Site, add_site
+from baliza.stores import install
+from tests.support.collecting import event
+
+PARTITIONS = 8
+
+
+class RunningCollector:
+    """`baliza serve tracker` with the site demo (pk_demo, sk_demo, http://shop.test). `extra`: more of its environment."""
+
+    def __init__(self, folder: Path, extra: Mapping[str, str] | None = None, *, redis_url: str = "") -> None:
+        self.folder, self.extra = folder, dict(extra or {})
+        self.valkey = EmbeddedValkey(folder / "valkey")
+        self.valkey.start()
+        self.redis = Redis.from_url(self.valkey.url)
+        install(self.redis, Settings(partitions=PARTITIONS))
+        self.site = self.add_site("demo", ["http://shop.test"], "pk_demo", "sk_demo")
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "collector.log"
+        self._redis_url = redis_url or self.valkey.url
+        self.process = self._spawn()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        given = {
+            "BALIZA_REDIS_URL": self._redis_url,
+            "BALIZA_PUBLIC_PORT": str(self.port),
+            "BALIZA_COLLECTOR_WORKERS": "1",
+            "BALIZA_PARTITIONS": str(PARTITIONS),
+            "BALIZA_DATA_DIR": str(self.folder / "data"),
+        }
+        with self.log.open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "baliza.cli", "serve", "tracker"],
+                stdout=output,
+                stderr=output,
+                env=os.environ | given | self.extra,
+                start_new_session=True,
+            )
+
+    def add_site(self, name: str, origins: Iterable[str], publishable_key: str, secret_key: str) -> Site:
+        """Register another site; the collector knows it two seconds later at most."""
+        site, _ = add_site(self.redis, name, origins, publishable_key=publishable_key, secret_key=secret_key)
+        return site
+
+    def wait_until_listening(self, timeout_s: float = 20.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log.read_text()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"nobody listens after {timeout_s} s: {self.log.read_text()}")
+
+    def wait_until_ready(self) -> None:
+        """Until keys are known, and without a trace in the live store."""
+        self.wait_until_listening()
+        self.wait_for_status(202, consent="denied")
+
+    def wait_for_status(self, wanted: int, timeout_s: float = 20.0, **given: object) -> None:
+        """Send events until one is answered with `wanted`."""
+        deadline = time.monotonic() + timeout_s
+        while (status := self.send(event(at=datetime.now(UTC), **given))) != wanted:
+            assert time.monotonic() < deadline, f"last answer {status}: {self.log.read_text()}"
+            time.sleep(0.05)
+
+    def send(self, *events: Mapping[str, object], visitor: str = "v-1") -> int:
+        """The status that a batch of the demo site gets."""
+        return self.post({"key": "pk_demo", "visitor": visitor, "events": list(events)})
+
+    def post(self, body: object, timeout_s: float = 10.0) -> int:
+        """The status of one POST /o."""
+        asked = urllib.request.Request(f"{self.url}/o", json.dumps(body).encode(), {"Content-Type": "text/plain"})
+        try:
+            with urllib.request.urlopen(asked, timeout=timeout_s) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    def stop(self, timeout_s: float = 30.0) -> int:
+        """End it in order; the exit status."""
+        self.process.terminate()
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def close(self) -> None:
+        self.stop()
+        self.redis.close()
+        self.valkey.kill()
