@@ -1,0 +1,61 @@
+# The whole set-up: `make demo` (or `make install`) and `make test`. Everything lands in .venv; nothing outside is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+RUN_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+
+.PHONY: help install install-dev demo up test test-long check format bench hit clean
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "baliza needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Say another one: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "$(PYTHON) cannot make virtual environments (Debian keeps that in the package python3-venv); install it, or say another Python: make PYTHON=/path/to/python3 …"; exit 1; }
+
+$(RUN_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing baliza into $(VENV)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(DEV_STAMP): $(RUN_STAMP)
+	@echo "installing what tests and checks need"
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+install: $(RUN_STAMP)  ## make the environment with .venv/bin/baliza
+
+install-dev: $(DEV_STAMP)  ## the same with everything that tests and checks need
+
+demo: $(RUN_STAMP)  ## everything with a demo shop and simulated shoppers
+	@$(BIN)/baliza demo
+
+up: $(RUN_STAMP)  ## everything, without shop and shoppers
+	@$(BIN)/baliza up
+
+test: $(DEV_STAMP)  ## all tests but the long ones
+	@$(BIN)/python -m pytest -m "not long"
+
+test-long: $(DEV_STAMP)  ## the long tests
+	@$(BIN)/python -m pytest -m long --timeout 3600
+
+check: $(DEV_STAMP)  ## linters and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(DEV_STAMP)  ## put the code into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(DEV_STAMP)  ## the benchmarks; results go to loadtests/results
+	@$(BIN)/python -m loadtests.bench
+
+hit: $(RUN_STAMP)  ## send one sample event to a running demo
+	@$(BIN)/python -m loadtests.hit
+
+clean:  ## remove the environment and caches; data/ stays
+	@rm -rf $(VENV) build ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
