@@ -24,7 +24,7 @@ from personalizer.cart_reader import CartReader
 from personalizer.carts import Place
 from personalizer.decision import Decision, Fallback, Offer, decide
 from personalizer.models.shelf import ModelShelf
-from personalizer.profiles import ProfileReader
+from personalizer.profiles import KnownSites, ProfileReader
 from schema.profile import VisitorProfile
 
 __all__ = ["Asked", "create_app", "exact_json"]
@@ -66,7 +66,7 @@ def create_app(
     app = base_app("personalizer", {"live_store": lambda: call(redis.ping) and "answers"})
     breaker = Breaker(monotonic)
     profiles = ProfileReader(redis, settings.partitions, breaker)
-    offers = _Offers(profiles, lambda: breaker.run(registry), shelf, now_ms, monotonic, new_id)
+    offers = _Offers(profiles, KnownSites(registry, redis, breaker), shelf, now_ms, monotonic, new_id)
     carts = _Carts(CartReader(redis, settings.partitions, settings.cart_idle_s * 1000), registry, now_ms)
     app.add_url_rule(OFFERS_PATH, "offers", offers.answer, methods=["GET"], provide_automatic_options=False)
     app.add_url_rule(OFFERS_PATH, "offers_preflight", lambda: Response(status=204), methods=["OPTIONS"])

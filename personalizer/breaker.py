@@ -23,6 +23,10 @@ class Breaker:
         self._refuse_until: float | None = None
         self._trial = threading.Lock()
 
+    def healthy(self) -> bool:
+        """True unless the last action that was let through failed."""
+        return self._refuse_until is None
+
     def run(self, action: Callable[[], T]) -> T:
         """The action's answer. Raises StoreDown: the action's own, or at once while the store is left alone."""
         if self._refuse_until is None:

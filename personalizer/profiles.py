@@ -1,20 +1,43 @@
-"""The live profile of one visitor, read in one round trip, and never waited for while the store is away."""
+"""What offers need of the live store: the site of a key, a visitor's profile. Not waited for while the store is away."""
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from baliza.errors import StoreDown
+from baliza.sites import SiteRegistry
 from baliza.stores import RedisClient, call
 from personalizer.breaker import Breaker
 from schema import keys
 from schema.profile import VisitorProfile, decode_profile
 
-__all__ = ["ProfileReader", "read_profile"]
+__all__ = ["KnownSites", "ProfileReader", "read_profile"]
 
 LAYOUT: Final = 1
 
 log = logging.getLogger("baliza.profiles")
+
+
+class KnownSites:
+    """The registry for offers: the one last known serves while the store is away, and nobody waits for a newer one."""
+
+    def __init__(self, registry: Callable[[], SiteRegistry], redis: RedisClient, breaker: Breaker) -> None:
+        self._registry, self._redis, self._breaker = registry, redis, breaker
+        self._known: SiteRegistry | None = None
+
+    def __call__(self) -> SiteRegistry:
+        """The registry. Raises StoreDown if it was never read."""
+        try:
+            if not self._breaker.healthy():
+                # The registry hides a failure behind what it knows, so it cannot tell whether the store is back.
+                self._breaker.run(lambda: call(self._redis.ping))
+            self._known = self._breaker.run(self._registry)
+        except StoreDown:
+            if self._known is None:
+                raise
+        return self._known
 
 
 class ProfileReader:

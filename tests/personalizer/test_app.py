@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -197,8 +198,28 @@ def test_with_the_store_killed_best_sellers_come(own_store: OwnStore) -> None:
     answer = ask(client, visitor="v-1")
     assert (ids(answer)[0], answer["fallback"]) == ("rug", "store_down")
     began = time.monotonic()
-    assert ask(client, visitor="v-1")["fallback"] == "store_down"
+    again = ask(client, visitor="v-1")
+    assert (ids(again)[0], again["fallback"]) == ("rug", "store_down")
     assert time.monotonic() - began < 0.5  # it does not wait again for what just failed
+
+
+def test_a_store_that_hangs_holds_up_one_request_only(own_store: OwnStore) -> None:
+    own_store.settings = replace(own_store.settings, redis_timeout_s=0.3)
+    redis = stores.redis(own_store.settings)
+    client = make_client(own_store.settings, redis)
+    ask(client, visitor="v-1")
+    assert own_store.server.process is not None
+    own_store.server.process.send_signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert ask(client, visitor="v-1")["fallback"] == "store_down"
+        first = time.monotonic() - began
+        began = time.monotonic()
+        assert [ask(client, visitor="v-1")["fallback"] for _ in range(20)] == ["store_down"] * 20
+        assert time.monotonic() - began < 0.3 <= first
+    finally:
+        own_store.server.process.send_signal(signal.SIGCONT)
+        redis.close()
 
 
 def test_comes_back_with_the_store(own_store: OwnStore) -> None:

@@ -3,9 +3,11 @@
 import msgspec
 import pytest
 
+from baliza.errors import StoreDown
+from baliza.sites import Site, SiteRegistry
 from baliza.stores import RedisClient
 from personalizer.breaker import Breaker
-from personalizer.profiles import ProfileReader, read_profile
+from personalizer.profiles import KnownSites, ProfileReader, read_profile
 from tests.personalizer.planted import PARTITIONS, observe, profile
 
 
@@ -33,3 +35,39 @@ def test_passes_over_a_profile_of_another_layout() -> None:
     assert read_profile(msgspec.msgpack.encode(known)) == known
     known.layout = 2
     assert read_profile(msgspec.msgpack.encode(known)) is None
+
+
+class Asked:
+    """A registry that counts who asks it, and fails while it is down."""
+
+    def __init__(self) -> None:
+        self.times, self.down = 0, False
+
+    def __call__(self) -> SiteRegistry:
+        self.times += 1
+        if self.down:
+            raise StoreDown("away")
+        return SiteRegistry.of([Site("demo", "pk_demo", "")])
+
+
+@pytest.mark.redis
+def test_the_sites_last_known_serve_while_the_store_is_away(redis_client: RedisClient) -> None:
+    registry, now = Asked(), [0.0]
+    sites = KnownSites(registry, redis_client, Breaker(lambda: now[0]))
+    assert "demo" in sites().by_name
+    registry.down = True
+    assert "demo" in sites().by_name
+    assert "demo" in sites().by_name
+    assert registry.times == 2  # not asked during the pause
+    registry.down = False
+    now[0] = 1.0
+    sites()
+    assert registry.times == 3
+
+
+@pytest.mark.redis
+def test_sites_never_read_are_not_known(redis_client: RedisClient) -> None:
+    registry = Asked()
+    registry.down = True
+    with pytest.raises(StoreDown):
+        KnownSites(registry, redis_client, Breaker(lambda: 0.0))()
