@@ -1,6 +1,5 @@
 """The tracker's part of the command line: `baliza replay`."""
 
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from rich.text import Text
 
 from baliza.errors import BalizaError
 from baliza.settings import load_settings
+from schema.currencies import CURRENCIES
 from tracker.replay import Ledger, Options, Plan, plan
 from tracker.replay import replay as run_replay
 from tracker.replay_formats import FORMATS, instant
@@ -52,8 +52,8 @@ class Currency(click.ParamType[str]):
     name = "CODE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not re.fullmatch("[A-Z]{3}", value):
-            self.fail(f"expected three capital letters such as EUR, got {value!r}", param, ctx)
+        if value not in CURRENCIES:
+            self.fail(f"expected an ISO 4217 code such as EUR, got {value!r}", param, ctx)
         return str(value)
 
 

@@ -5,6 +5,7 @@ visitor → lanes (threads with a connection each; a visitor is always in the sa
 """
 
 import queue
+import re
 import threading
 import time
 from collections import Counter
@@ -30,6 +31,7 @@ __all__ = ["Ledger", "Options", "Plan", "Rejection", "plan", "replay", "windows"
 
 WINDOW_EVENTS: Final = 2_000
 SAVE_EVERY_S: Final = 1.0
+EVENT_PLACE: Final = re.compile(r"\bevents\[\d+]")
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,8 @@ class Ledger:
             self.sent += len(batch)
             self.numbers.update(outcome.numbers)
             for index, reason in outcome.rejected:
-                self._reject(Rejection(batch[index].line, reason))
+                # Where the event stood in our batch says nothing to the reader of a log; the line does.
+                self._reject(Rejection(batch[index].line, EVENT_PLACE.sub("event", reason)))
             self._done.add(each.index for each in batch)
             if self._monotonic() - self._saved_at >= SAVE_EVERY_S:
                 self._save()

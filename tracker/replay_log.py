@@ -149,7 +149,7 @@ def observations(rows: Iterable[Row], format_name: str) -> Iterator[Observation]
     for _second, together in groupby(rows, key=lambda row: row.at // 1_000_000):
         times: Counter[str] = Counter()
         for row in _joined(together):
-            event = _with_value(row.event)
+            event = row.event
             if not event.get("event_id"):
                 event = {"event_id": _event_id(format_name, row, times), **event}
             yield Observation(index, row.line, row.visitor, event, row.at)
@@ -169,18 +169,6 @@ def _joined(rows: Iterable[Row]) -> Sequence[Row]:
             place[row.join] = len(events)
         events.append(row)
     return events
-
-
-def _with_value(event: dict[str, Any]) -> dict[str, Any]:
-    """A purchase whose log says no value is worth its items; where an item has no price, nothing is guessed."""
-    items = event.get("items")
-    if event["type"] != "purchase" or "value" in event or not isinstance(items, list):
-        return event
-    try:
-        value = sum((Decimal(item["price"]) * Decimal(item.get("quantity", 1)) for item in items), Decimal(0))
-    except (KeyError, TypeError, ArithmeticError, AttributeError):
-        return event
-    return {**event, "value": value}
 
 
 def _event_id(format_name: str, row: Row, times: Counter[str]) -> str:

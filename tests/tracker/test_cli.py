@@ -106,7 +106,7 @@ def test_says_why_it_waits(tmp_path: Path) -> None:
         (("--format", "jsonl"), "expected a key of the site: --secret-key sk_…"),
         (("--format", "jsonl", "--key", "pk", "--speed", "fast"), "expected `max` or a number above 0 (1 is real speed)"),
         (("--format", "jsonl", "--key", "pk", "--speed", "-1"), "expected `max` or a number above 0 (1 is real speed)"),
-        (("--format", "jsonl", "--key", "pk", "--currency", "euro"), "expected three capital letters such as EUR"),
+        (("--format", "jsonl", "--key", "pk", "--currency", "euro"), "expected an ISO 4217 code such as EUR"),
         (("--format", "xml", "--key", "pk"), "'xml' is not one of 'retailrocket', 'ga4-csv', 'jsonl'"),
     ],
 )

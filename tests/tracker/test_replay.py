@@ -1,18 +1,27 @@
 """A replay as a whole: pace, lanes, ledger, going on after a stop."""
 
+import gzip
 import json
+import random
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from baliza.errors import BadRequest
+from baliza.stores import RedisClient
+from schema import keys
+from tests.support.collector import PARTITIONS, RunningCollector
 from tests.support.far_end import FarEnd, Reply, far_end
+from tests.support.real_log import real_log
+from tracker.observe import Context
 from tracker.replay import Ledger, Options, Plan, plan, replay, windows
 from tracker.replay_log import Log, Observation
 from tracker.replay_send import Refused
@@ -154,7 +163,9 @@ def test_restart_ignores_the_state(tmp_path: Path) -> None:
 def test_rejections_name_their_lines_and_are_all_written_down(tmp_path: Path) -> None:
     log = write_log(tmp_path, visitors=1, each=20)
     log.file.write_text("oops\n" + log.file.read_text())
-    body = json.dumps({"accepted": 18, "rejected": [{"index": i, "error": f"bad {i}"} for i in (0, 19)]}).encode()
+    body = json.dumps(
+        {"accepted": 18, "rejected": [{"index": i, "error": f"bad at events[{i}].items"} for i in (0, 19)]}
+    ).encode()
     with far_end(lambda _body: Reply(200, {}, body)) as end:
         options = options_of(log, end.url)
         ledger = run(options)
@@ -162,7 +173,7 @@ def test_rejections_name_their_lines_and_are_all_written_down(tmp_path: Path) ->
     assert [each.line for each in ledger.rejections] == [1, 2, 21]
     written = options.rejected_file.read_text().splitlines()
     assert written[0].startswith("line 1: line: expected JSON")
-    assert written[1:] == ["line 2: bad 0", "line 21: bad 19"]
+    assert written[1:] == ["line 2: bad at event.items", "line 21: bad at event.items"]
 
 
 @pytest.mark.network
@@ -248,3 +259,97 @@ def test_plan_of_an_empty_log_is_empty(tmp_path: Path) -> None:
     log = write_log(tmp_path, visitors=0)
     todo: Plan = plan(options_of(log, "http://shop"), NOW)
     assert (todo.survey.lines, todo.survey.rows, todo.state.events_done) == (0, 0, 0)
+
+
+def recorded(collector: RunningCollector, prefix: str) -> dict[str, list[tuple[int, str]]]:
+    """What lies in the real live store: for each visitor of the prefix the time (ms) and session id of every event."""
+    redis: RedisClient = collector.redis
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for partition in range(PARTITIONS):
+        for _, entry in redis.xrange(keys.events(partition)):
+            visitor = msgspec.msgpack.decode(entry[b"c"], type=Context).visitor_id
+            if visitor.startswith(prefix):
+                found[visitor] += [(row[1], row[2]) for row in msgspec.msgpack.decode(entry[b"o"])]
+    return {visitor: sorted(rows) for visitor, rows in found.items()}
+
+
+def session_starts(times_ms: Iterable[int], idle_ms: int = 1_800_000, longest_ms: int = 86_400_000) -> list[bool]:
+    """Whether each event opens a session, by the rule as people say it: 30 minutes idle, 24 hours at most."""
+    starts, began, before = [], 0, None
+    for at in times_ms:
+        new = before is None or at - before > idle_ms or at - began > longest_ms
+        began = at if new else began
+        before = at
+        starts.append(new)
+    return starts
+
+
+def assert_sessions_are_by_time(found: dict[str, list[tuple[int, str]]]) -> None:
+    for visitor, rows in found.items():
+        ids = [session for _, session in rows]
+        opens = [place == 0 or ids[place] != ids[place - 1] for place in range(len(ids))]
+        assert opens == session_starts(at for at, _ in rows), visitor
+
+
+def test_rule_of_sessions_as_people_say_it() -> None:
+    minutes = [0, 30, 61, 62, *range(80, 80 + 25 * 60, 20)]
+    opens = [minutes[place] for place, new in enumerate(session_starts(each * 60_000 for each in minutes)) if new]
+    assert opens == [0, 61, 1520]
+
+
+@pytest.mark.redis
+def test_real_collector_cuts_the_sessions_that_the_log_has(tmp_path: Path, collector: RunningCollector) -> None:
+    rng = random.Random(7)
+    file = tmp_path / "log.jsonl"
+    rows = []
+    for visitor in range(60):
+        at = NOW - timedelta(days=300)
+        for _ in range(rng.randrange(1, 160)):
+            at += timedelta(seconds=rng.choice((1, 20, 200, 1799, 1800, 1801, 7000)))
+            rows.append({"visitor": f"cut-{visitor}", "type": "page_view", "occurred_at": at.isoformat()})
+    rng.shuffle(rows)
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = options_of(Log(file, "jsonl"), collector.url, secret="sk_demo")
+    first = run(options)
+    assert first.numbers == {"accepted": len(rows), "rejected": 0}
+    found = recorded(collector, "cut-")
+    assert sum(map(len, found.values())) == len(rows)
+    assert_sessions_are_by_time(found)
+    second = run(options)
+    assert second.numbers == {"accepted": 0, "duplicate": len(rows), "rejected": 0}
+    assert recorded(collector, "cut-") == found
+
+
+@pytest.mark.redis
+def test_real_collector_says_what_is_wrong_with_a_line(tmp_path: Path, collector: RunningCollector) -> None:
+    log = write_log(tmp_path, visitors=1, each=120)
+    rows = log.file.read_text().splitlines()
+    rows[60] = rows[60].replace("page_view", "purchase")
+    rows[61] = rows[61].replace("page_view", "stare")
+    log.file.write_text("\n".join(rows))
+    ledger = run(options_of(log, collector.url, secret="sk_demo"))
+    assert ledger.numbers == {"accepted": 118, "rejected": 2}
+    assert [each.line for each in ledger.rejections] == [61, 62]
+    assert ledger.rejections[0].reason == "expected at least one item in a purchase, got none at event.items"
+
+
+@pytest.mark.redis
+def test_real_collector_does_not_know_the_key(tmp_path: Path, collector: RunningCollector) -> None:
+    with pytest.raises(Refused, match="answers 401 to POST /o: the bearer key is not the secret key of any site"):
+        run(options_of(write_log(tmp_path), collector.url, secret="sk_other"))
+
+
+@pytest.mark.redis
+def test_slice_of_the_real_log_arrives_whole(tmp_path: Path, collector: RunningCollector) -> None:
+    with gzip.open(real_log(), "rt") as lines:
+        text = "".join(islice(lines, 3001))
+    file = tmp_path / "events.csv"
+    file.write_text(text)
+    options = options_of(Log(file, "retailrocket"), collector.url, secret="sk_demo")
+    first, second = run(options), run(options)
+    assert first.numbers["rejected"] == second.numbers["accepted"] == 0
+    assert first.numbers["accepted"] == second.numbers["duplicate"] == first.sent
+    visitors = {line.split(",")[1] for line in text.splitlines()[1:]}
+    found = {visitor: rows for visitor, rows in recorded(collector, "").items() if visitor in visitors}
+    assert sum(map(len, found.values())) == first.sent
+    assert_sessions_are_by_time(found)

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from schema.events import Event
+from tests.support.real_log import real_log
 from tracker.replay_formats import WIRE, Bad, Outcome, Row, instant
 from tracker.replay_log import Log, Observation, WrongFormat, in_time_order, observations, survey
 
@@ -38,7 +39,6 @@ def test_lines_of_one_order_are_one_purchase(tmp_path: Path) -> None:
     assert [each.event["type"] for each in events] == ["view_item", "add_to_cart", "purchase", "view_item", "purchase"]
     first = events[2]
     assert [item["item_id"] for item in first.event["items"]] == ["100", "200"]
-    assert first.event["value"] == sum(item["price"] for item in first.event["items"])
     assert (first.line, first.index) == (4, 2)
 
 
@@ -65,15 +65,6 @@ def test_keeps_the_id_that_a_log_gives(tmp_path: Path) -> None:
     text = '{"visitor": "v", "type": "page_view", "occurred_at": "2026-11-21T10:00:00Z", "event_id": "mine"}\n'
     [event] = events_of(log_of(tmp_path, text, "jsonl"))
     assert event.event["event_id"] == "mine"
-
-
-def test_does_not_guess_a_value_when_a_price_is_missing(tmp_path: Path) -> None:
-    text = (
-        '{"visitor": "v", "type": "purchase", "occurred_at": "2026-11-21T10:00:00Z", '
-        '"items": [{"item_id": "a", "price": 5}, {"item_id": "b"}]}\n'
-    )
-    [event] = events_of(log_of(tmp_path, text, "jsonl"))
-    assert "value" not in event.event
 
 
 def test_order_of_time_is_by_time_then_line() -> None:
@@ -143,14 +134,6 @@ def test_says_when_an_archive_is_damaged(tmp_path: Path) -> None:
 def test_says_when_the_header_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(WrongFormat, match=r"events\.csv is not ga4-csv: expected the columns event_timestamp"):
         list(log_of(tmp_path, RETAILROCKET, "ga4-csv").outcomes())
-
-
-def real_log() -> Path:
-    """The log of a real shop, which lies beside the repository where it is allowed to be."""
-    for folder in Path(__file__).resolve().parents:
-        if (file := folder / "shared/data/retailrocket-8d/events.csv.gz").exists():
-            return file
-    pytest.skip("no shared/data/retailrocket-8d/events.csv.gz beside the repository: the real log is not here")
 
 
 def test_real_log_is_read_whole() -> None:
