@@ -19,7 +19,7 @@ MAX_CART_SEEDS: Final = 10
 MAX_VIEW_SEEDS: Final = 10
 # Near the purchase people want what completes it; elsewhere alternatives are welcome too.
 NEAR_PURCHASE: Final = ("cart", "checkout", "product")
-LESSER: Final = 0.5
+LESSER: Final = 0.3
 
 
 @dataclass(frozen=True)
