@@ -28,19 +28,27 @@ def respond(
     offers = _known_offers(answer)
     if not offers:
         return []
-    shown = _response("offer_shown", answer, placement, offers, rng, moment)
+    shown = [_response("offer_shown", answer, placement, group, rng, moment) for group in _by_response_code(offers)]
     liked = [offer for offer in offers if BY_ID[str(offer["item_id"])].category in shopper.tastes]
     if rng.random() >= (CLICKS_TASTE if liked else CLICKS_OTHER):
-        return [shown]
+        return shown
     chosen = rng.choice(liked or offers)
     clicked = _response("offer_clicked", answer, placement, [chosen], rng, moment)
-    return [shown, clicked, *_look_at(BY_ID[str(chosen["item_id"])], shopper, rng, moment)]
+    return [*shown, clicked, *_look_at(BY_ID[str(chosen["item_id"])], shopper, rng, moment)]
 
 
 def _known_offers(answer: Mapping[str, object]) -> list[Mapping[str, object]]:
     offers = answer.get("offers")
     listed = offers if isinstance(offers, list) else []
     return [offer for offer in listed if isinstance(offer, Mapping) and offer.get("item_id") in BY_ID]
+
+
+def _by_response_code(offers: Sequence[Mapping[str, object]]) -> list[list[Mapping[str, object]]]:
+    """A response code is of a cell; a strip can hold offers of several, and each is shown under its own."""
+    groups: dict[object, list[Mapping[str, object]]] = {}
+    for offer in offers:
+        groups.setdefault(offer.get("response_code"), []).append(offer)
+    return list(groups.values())
 
 
 def _response(
@@ -58,7 +66,7 @@ def _response(
         decision_id=answer.get("decision_id"),
         response_code=offers[0].get("response_code"),
         placement=placement,
-        items=[{"item_id": offer["item_id"]} for offer in offers],
+        items=[{"item_id": offer["item_id"], "item_name": BY_ID[str(offer["item_id"])].name} for offer in offers],
     )
 
 

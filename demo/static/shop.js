@@ -74,8 +74,15 @@
       decision_id: answer.decision_id,
       placement: data.offers.placement,
       response_code: offers[0].response_code,
-      items: offers.map((offer) => ({ item_id: offer.item_id })),
+      items: offers.map((offer) => ({ item_id: offer.item_id, item_name: offer.title, price: offer.price })),
     });
+  }
+
+  // A response code is of a cell; a strip can hold offers of several, and each is shown under its own.
+  function byResponseCode(offers) {
+    const groups = new Map();
+    offers.forEach((offer) => groups.set(offer.response_code, [...(groups.get(offer.response_code) || []), offer]));
+    return [...groups.values()];
   }
 
   function card(offer, answer) {
@@ -100,7 +107,7 @@
     if (!offers.length || !strip) return;
     strip.querySelector('.grid').append(...offers.map((offer) => card(offer, answer)));
     strip.hidden = false;
-    respond('offer_shown', answer, offers);
+    byResponseCode(offers).forEach((group) => respond('offer_shown', answer, group));
   }
 
   if (data.offers.placement) {

@@ -27,12 +27,21 @@ def test_offers_are_always_shown_first() -> None:
         assert [item["item_id"] for item in shown["items"]] == ["LAMP-1", "PEN-1"]
 
 
+def test_each_response_code_is_shown_on_its_own() -> None:
+    offers = [*OFFERS, {"item_id": "INK-1", "response_code": "RC-2"}]
+    shown: list[Any] = [
+        event for event in responses({"decision_id": "d-1", "offers": offers}, 1)[0] if event["type"] == "offer_shown"
+    ]
+    told = [(event["response_code"], [item["item_id"] for item in event["items"]]) for event in shown]
+    assert told == [("RC-1", ["LAMP-1", "PEN-1"]), ("RC-2", ["INK-1"])]
+
+
 def test_click_goes_to_the_offer_after_taste() -> None:
     clicked: list[Any] = [events for events in responses(ANSWER) if len(events) > 1]
     assert 0.5 * CLICKS_TASTE < len(clicked) / 500 < 1.5 * CLICKS_TASTE
     for events in clicked:
         assert [event["type"] for event in events] == ["offer_shown", "offer_clicked", "page_view", "view_item"]
-        assert events[1]["items"] == [{"item_id": "LAMP-1"}]
+        assert events[1]["items"] == [{"item_id": "LAMP-1", "item_name": "Table lamp Duna"}]
         assert events[1]["response_code"] == "RC-1"
 
 
