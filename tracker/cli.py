@@ -1,5 +1,6 @@
 """The tracker's part of the command line: `baliza replay`."""
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -129,6 +130,7 @@ def _options(
 def _run(options: Options, as_json: bool) -> int:
     """Replay and show what became of it. Answers how many lines were rejected."""
     notes = Console(stderr=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell of every request
     with notes.status(f"reading {options.log.file}"):
         todo = plan(options, datetime.now(UTC))
     if not todo.survey.rows:
@@ -215,7 +217,7 @@ MADE_UP = {
 
 
 def _print_summary(facts: dict[str, Any]) -> None:
-    table = Table(show_header=False, title=f"{facts['file']} as {facts['format']}")
+    table = Table(show_header=False, title=f"{Path(facts['file']).name}, {facts['format']}", title_justify="left")
     table.add_column()
     table.add_column(justify="right")
     for name in COUNTS:

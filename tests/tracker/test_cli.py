@@ -182,6 +182,7 @@ def test_killed_run_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) ->
     assert killed.returncode == (-how if how == signal.SIGKILL else 130), words
     assert again.returncode == 0, notes
     facts = json.loads(out)
+    assert notes.strip() == f"going on after {facts['resumed_after']:,} events that are done with (--restart begins anew)"
     assert 0 < facts["resumed_after"] <= first < 30_000
     assert len(shop.seen) == facts["resumed_after"] + facts["events_sent"] == 30_000
     in_flight = 4 * 50  # what was on its way at the kill may have been taken after `first` was read
