@@ -4,10 +4,10 @@
   + BadSetting          a setting from the environment or baliza.toml cannot be used; the process must not start
   + PortTaken           another process listens where this one should
   + EngineError         an embedded engine did not start or died
-  + StoreDown           Redis or ClickHouse does not answer; try again later
+  + StoreDown           503  Redis or ClickHouse does not answer; try again later
   + MigrationError      the ClickHouse schema is not what the migrations say
-  + NotFound            a named thing (site, session, visitor, model) does not exist
-  + Conflict            a named thing exists already
+  + NotFound            404  a named thing (site, session, visitor, model) does not exist
+  + Conflict            409  a named thing exists already
   + BadRequest          400  the request cannot be understood; do not repeat it
     - Unauthorized      401  no key, or a key that nobody has
     - Forbidden         403  a known key that may not do this, from here
