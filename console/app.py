@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from baliza.errors import BalizaError, StoreDown
-from baliza.http import base_app
+from baliza.http import Probe, base_app
 from baliza.settings import Settings
 from baliza.stores import History, RedisClient, call
 from console import showing
@@ -51,13 +51,21 @@ log = logging.getLogger("console")
 
 
 def create_app(
-    settings: Settings, redis: RedisClient, history: History, registry: Registry, now: Callable[[], datetime]
+    settings: Settings,
+    redis: RedisClient,
+    history: History,
+    registry: Registry,
+    now: Callable[[], datetime],
+    *,
+    probes: Mapping[str, Probe] | None = None,
 ) -> Flask:
     """Build the console. Makes the key that signs its cookies in settings.data_dir when it is missing.
 
-    registry: answers the sites of now (a CachedRegistry). now: the clock, with its zone.
+    registry: answers the sites of now (a CachedRegistry). now: the clock, with its zone. probes: what /ready asks beside
+    the two stores.
     """
-    app = base_app("console", {"live_store": lambda: _pinged(redis), "history": lambda: _asked(history)})
+    stores: dict[str, Probe] = {"live_store": lambda: _pinged(redis), "history": lambda: _asked(history)}
+    app = base_app("console", {**stores, **(probes or {})})
     app.config.update(
         SECRET_KEY=signing_key(settings.data_dir),
         SESSION_COOKIE_NAME="baliza_console",

@@ -66,13 +66,14 @@ def _sessions_page(settings: Settings, history: History, user: User, site: Site,
         wanted, wrong = parse_filter({"limit": str(ROWS_PER_PAGE)}, site, now), str(error)
     frame = _frame(user, site)
     page = reports.sessions(history, wanted, settings.cart_idle_s, now)
-    summary = reports.summary(history, wanted, settings.cart_idle_s, now, frame["zone"])
+    # Totals read every session of the filter; who leafs through older pages has seen them.
+    summary = None if wanted.after else reports.summary(history, wanted, settings.cart_idle_s, now, frame["zone"])
     sources, devices = reports.choices(history, site.name)
     return render_template(
         "sessions.html",
         page=page,
         summary=summary,
-        chart=chart_of(summary, wanted.since, wanted.until, frame["zone"]),
+        chart=summary and chart_of(summary, wanted.since, wanted.until, frame["zone"]),
         wanted=wanted,
         wrong=wrong,
         args=args,

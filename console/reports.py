@@ -103,7 +103,7 @@ def session_story(history: History, site: str, session_id: str, cart_idle_s: int
     within = _slice(EARLIEST, Cursor(LATEST, "")) | {"limit": 1, "session_id": session_id}
     found = history.records(query("reports_sessions"), _bound(always, cart_idle_s, now) | within) if session_id else []
     if not found:
-        raise NotFound(f"site {site} has no session {session_id!r}; GET /v1/reports/sessions lists them")
+        raise NotFound(f"site {site} has no session {session_id!r}; the list of sessions shows the ones it has")
     row = session_row(found[0])
     records = history.records(
         query("reports_story"),

@@ -71,6 +71,8 @@ class Summary(Struct, frozen=True):
 
 
 class StoryItem(Struct, frozen=True):
+    """One product of an event; `price` is for one piece, None when nobody said it."""
+
     item_id: str
     name: str
     brand: str
