@@ -27,7 +27,7 @@ FROM
        AND (%(bots)s = 1 OR bot = '')
        AND (%(purchased)s = -1 OR (purchases > 0) = %(purchased)s)
        AND (%(abandoned)s = -1 OR abandoned = %(abandoned)s)
-       AND (%(source)s = '' OR landing.3 = %(source)s)
+       AND (%(source)s = '' OR lowerUTF8(landing.3) = lowerUTF8(%(source)s))
        AND (%(device)s = '' OR device = %(device)s)
 )
 GROUP BY beginning

@@ -66,6 +66,7 @@ def test_filters_by_purchase_source_and_device(history: History) -> None:
     assert names(history, purchased="true") == ["a"]
     assert names(history, purchased="false") == ["c", "b"]
     assert names(history, source="mail") == ["b"]
+    assert names(history, source="MAIL") == ["b"], "people write names as they like"
     assert names(history, device="phone") == ["c"]
     assert names(history, device="phone", source="mail") == []
 
