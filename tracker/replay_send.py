@@ -179,7 +179,7 @@ class Sender:
     def _ask(self, body: bytes, events: int) -> Answer:
         try:
             got = self.client.post(f"{self.url.rstrip('/')}/o", content=body)
-        except httpx.UnsupportedProtocol as error:
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise Refused(f"--url: expected http://host:port, got {self.url!r}: {error}") from None
         except httpx.TransportError as error:
             return TryAgain(f"{self.url}: {error or type(error).__name__}")

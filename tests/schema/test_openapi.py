@@ -5,12 +5,15 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import msgspec
 import pytest
 
 from schema import events
 from schema.events import Batch, Content, Event, Item, Page
+from tests.support.collector import RunningCollector
 
 DOCUMENT: dict[str, Any] = json.loads(files("schema").joinpath("openapi.json").read_text())
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -225,3 +228,64 @@ def test_checks_of_examples_can_fail() -> None:
         "$.type: expected ['string'], got 5",
         "$.colour: not described",
     ]
+
+
+def asked(url: str, secret: str = "sk_demo", body: object = None) -> tuple[int, Any]:
+    """Status and JSON of one request to a real collector."""
+    content = None if body is None else json.dumps(body).encode()
+    wanted = Request(url, content, {"Authorization": f"Bearer {secret}", "Content-Type": "text/plain"})
+    try:
+        with urlopen(wanted, timeout=10) as answer:
+            return answer.status, json.loads(answer.read() or "null")
+    except HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read() or "null")
+
+
+def described(path: str, method: str, status: int) -> Mapping[str, Any]:
+    """The schema of an answer."""
+    answer = resolved(DOCUMENT["paths"][path][method]["responses"][str(status)])
+    found: Mapping[str, Any] = next(iter(answer["content"].values()))["schema"]
+    return found
+
+
+@pytest.mark.redis
+def test_collector_answers_what_is_described(collector: RunningCollector) -> None:
+    said = DOCUMENT["paths"]["/o"]["post"]["requestBody"]["content"]["text/plain"]["examples"]["browser"]["value"]
+    visit: dict[str, Any] = {
+        "visitor": "openapi-1",
+        "events": [{**each, "event_id": f"openapi-{each['event_id']}"} for each in said["events"]],
+    }
+    visit["events"][1]["transaction_id"] = "openapi-T1"
+    assert asked(f"{collector.url}/o", body=visit) == (202, None)
+    bad = {"visitor": "openapi-1", "events": [{**visit["events"][0], "event_id": "openapi-3"}, {"type": "stare"}]}
+    requests = [
+        ("/o", "post", 200, bad),
+        ("/o", "post", 400, {"events": []}),
+        ("/v1/sessions/current", "get", 200, None),
+        ("/v1/visitors/{visitor}", "get", 200, None),
+        ("/health", "get", 200, None),
+        ("/ready", "get", 200, None),
+    ]
+    for path, method, expected, body in requests:
+        address = path.replace("{visitor}", "openapi-1") + ("?visitor=openapi-1" if "current" in path else "")
+        status, answer = asked(f"{collector.url}{address}", body=body)
+        assert status == expected, (path, answer)
+        assert list(complaints(described(path, method, status), answer)) == [], path
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("address", "path", "secret", "expected"),
+    [
+        ("/v1/visitors/openapi-1", "/v1/visitors/{visitor}", "sk_other", 401),
+        ("/v1/visitors/openapi-nobody", "/v1/visitors/{visitor}", "sk_demo", 404),
+        ("/v1/sessions/current", "/v1/sessions/current", "sk_demo", 400),
+    ],
+)
+def test_collector_refuses_as_described(
+    collector: RunningCollector, address: str, path: str, secret: str, expected: int
+) -> None:
+    status, answer = asked(f"{collector.url}{address}", secret)
+    assert status == expected
+    assert list(complaints(described(path, "get", status), answer)) == []

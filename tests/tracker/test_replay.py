@@ -18,6 +18,7 @@ import pytest
 from baliza.errors import BadRequest
 from baliza.stores import RedisClient
 from schema import keys
+from schema.profile import decode_profile
 from tests.support.collector import PARTITIONS, RunningCollector
 from tests.support.far_end import FarEnd, Reply, far_end
 from tests.support.real_log import real_log
@@ -331,6 +332,28 @@ def test_real_collector_says_what_is_wrong_with_a_line(tmp_path: Path, collector
     assert ledger.numbers == {"accepted": 118, "rejected": 2}
     assert [each.line for each in ledger.rejections] == [61, 62]
     assert ledger.rejections[0].reason == "expected at least one item in a purchase, got none at event.items"
+
+
+@pytest.mark.redis
+def test_real_collector_takes_a_ga4_export(tmp_path: Path, collector: RunningCollector) -> None:
+    header = "event_timestamp,event_name,user_pseudo_id,page_location,ecommerce_transaction_id,ecommerce_purchase_revenue"
+    file = tmp_path / "ga4.csv"
+    file.write_text(
+        f"{header},currency,item_id,item_name,price,quantity\n"
+        "1763719200000002,purchase,ga4-1,https://shop.example/thanks,GA4-T1,52.40,USD,LAMP-1,Lamp,39.90,1\n"
+        "1763719200000002,purchase,ga4-1,https://shop.example/thanks,GA4-T1,52.40,USD,BULB-3,Bulb,12.50,1\n"
+        "1763719100000001,view_item,ga4-1,https://shop.example/p/lamp,,,,LAMP-1,Lamp,39.90,\n"
+        "1763719100000000,session_start,ga4-1,https://shop.example/p/lamp,,,,,,,\n"
+    )
+    ledger = run(options_of(Log(file, "ga4-csv"), collector.url, secret="sk_demo"))
+    assert ledger.numbers == {"accepted": 2, "rejected": 0}
+    redis: RedisClient = collector.redis
+    profile = decode_profile(redis.get(keys.visitor(keys.partition_of("ga4-1", PARTITIONS), "demo", "ga4-1")))
+    [order] = profile.orders
+    assert (order.order_id, order.value_micros, order.currency) == ("GA4-T1", 52_400_000, "USD")
+    assert [item.item_id for item in order.items] == ["LAMP-1", "BULB-3"]
+    assert profile.session is not None
+    assert profile.session.landing_url == "https://shop.example/p/lamp"
 
 
 @pytest.mark.redis

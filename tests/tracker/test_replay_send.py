@@ -163,6 +163,7 @@ def test_stops_waiting_when_told_to() -> None:
         assert made.send([event(0)]) is None
 
 
-def test_refuses_an_address_without_scheme() -> None:
-    with sender("127.0.0.1:8000") as made, pytest.raises(Refused, match="--url: expected http://host:port, got"):
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://127.0.0.1", "http://127.0.0.1:port"])
+def test_refuses_an_address_that_is_none(url: str) -> None:
+    with sender(url) as made, pytest.raises(Refused, match="--url: expected http://host:port, got"):
         made.send([event(0)])
