@@ -7,10 +7,10 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | {pN}:v:<site>:<visitor>      | string | visitor profile with the live session, cmsgpack             | VISITOR_TTL_MS    |
 | {pN}:seen:<site>:<visitor>   | set    | hashes of the event ids taken                               | ≥ DEDUPE_MS       |
 | {pN}:events                  | stream | accepted events, one entry a request                        | until in history  |
-| {pN}:quarantine              | stream | rejected events with their reason                           | newest 1,000      |
+| {pN}:quarantine              | stream | rejected events with their reason                           | newest 250        |
 | {pN}:carts:<site>            | zset   | visitor → last cart change (ms); carts with something in    | until bought      |
 | {pN}:abandoned:<site>        | zset   | visitor → time (ms) at which the cart was found abandoned   | until it changes  |
-| {pN}:orders:<site>           | hash   | order id → who claimed it (pN = partition of the order id)  | for ever          |
+| {pN}:orders:<site>           | hash   | order id → + when counted (pN = partition of the order id)  | for ever          |
 | {pN}:c:<site>:<customer>     | hash   | customer: time of the last purchase in any session          | VISITOR_TTL_MS    |
 | baliza:sites, :users, :tokens| hash   | the registry: name → JSON                                   | for ever          |
 | {baliza:lease:ingest-<n>}:manifest | string | the batch that ingest worker n is writing             | one batch         |
@@ -25,7 +25,8 @@ from zlib import crc32
 VISITOR_TTL_MS: Final = 30 * 24 * 3600 * 1000
 DEDUPE_MS: Final = 24 * 3600 * 1000
 LEASE_MS: Final = 10_000
-QUARANTINE_MAX_ENTRIES: Final = 1_000  # per partition; newest kept
+QUARANTINE_MAX_ENTRIES: Final = 250  # per partition; newest kept
+ORDER_SETTLED: Final = "+"  # the value of an order that is counted; until then it is who claimed it and when
 
 SITES: Final = "baliza:sites"
 USERS: Final = "baliza:users"

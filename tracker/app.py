@@ -54,7 +54,7 @@ def create_app(
         now, idle_ms = now_ms(), settings.session_idle_s * 1000
         return json_answer(describe_session(visitor_id, profile, profile.session, now, idle_ms))
 
-    @app.get("/v1/visitors/<visitor_id>")
+    @app.get("/v1/visitors/<path:visitor_id>")
     def visitor(visitor_id: str) -> Response:
         return json_answer(describe_visitor(visitor_id, profile_of(visitor_id)))
 

@@ -3,7 +3,7 @@
 A sound batch is decoded once. Only when something is wrong is it taken apart event by event, so that the good ones go in.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -12,12 +12,13 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from baliza.errors import BadRequest, TooLarge
 from schema.events import MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_EVENTS_PER_BATCH, Batch, Event, Identifier, Instant
 from tracker.checks import TimeWindow, find_problem
-from tracker.explain import complaint, explain
+from tracker.explain import complaint, document_of, explain, unreadable
 
 __all__ = ["Decoded", "Rejection", "decode"]
 
 _batch = msgspec.json.Decoder(Batch)
 _event = msgspec.json.Decoder(Event)
+_NUL = b"\\u0000"
 # Within this the difference between the clocks is the way through the network, beyond it the client's clock is wrong.
 CLOCK_TOLERANCE_MS = 5_000
 
@@ -42,18 +43,29 @@ class Rejection:
     error: str
     raw: bytes = b""
 
+    @property
+    def too_large(self) -> bool:
+        return len(self.raw) > MAX_EVENT_BYTES
+
 
 @dataclass
 class Decoded:
-    """A batch of which `events` are good. `body` holds exactly these, as JSON; `indexes` their places in the request."""
+    """A batch of which `events` are good. `body` holds exactly these, as JSON; `times_ms` are by the corrected clock."""
 
     key: str
     visitor: str
     events: list[Event]
     times_ms: list[int]
-    indexes: list[int]
     body: bytes
     rejected: list[Rejection] = field(default_factory=list)
+
+    def only(self, places: Sequence[int]) -> "Decoded":
+        """The batch without the other events: they are in its body no longer."""
+        if len(places) == len(self.events):
+            return self
+        events = [self.events[place] for place in places]
+        times = [self.times_ms[place] for place in places]
+        return Decoded(self.key, self.visitor, events, times, msgspec.json.encode({"events": events}))
 
 
 def decode(body: bytes, window: TimeWindow) -> Decoded:
@@ -63,15 +75,15 @@ def decode(body: bytes, window: TimeWindow) -> Decoded:
     """
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got {len(body)}")
-    if len(body) <= MAX_EVENT_BYTES and b"\\u0000" not in body:
+    if len(body) <= MAX_EVENT_BYTES and _NUL not in body:
         try:
             batch = _batch.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             return _decode_apart(body, window)
         shift = _clock_shift_ms(batch.sent_at, window)
         times = [_to_ms(event) + shift for event in batch.events]
         if not any(find_problem(event, at, window) for event, at in zip(batch.events, times, strict=True)):
-            return Decoded(batch.key or "", batch.visitor or "", batch.events, times, list(range(len(times))), body)
+            return Decoded(batch.key or "", batch.visitor or "", batch.events, times, body)
     return _decode_apart(body, window)
 
 
@@ -79,7 +91,7 @@ def _to_ms(event: Event) -> int:
     return round(event.occurred_at.timestamp() * 1000)
 
 
-def _clock_shift_ms(sent_at: "Instant | UnsetType", window: TimeWindow) -> int:
+def _clock_shift_ms(sent_at: Instant | UnsetType, window: TimeWindow) -> int:
     """received − sent: what to add to the client's times; 0 where it does not say when it sent, or its clock is right."""
     if sent_at is UNSET:
         return 0
@@ -90,20 +102,19 @@ def _clock_shift_ms(sent_at: "Instant | UnsetType", window: TimeWindow) -> int:
 def _decode_apart(body: bytes, window: TimeWindow) -> Decoded:
     envelope = _open(body)
     shift = _clock_shift_ms(envelope.sent_at, window)
-    found = Decoded(envelope.key or "", envelope.visitor or "", [], [], [], b"")
+    found = Decoded(envelope.key or "", envelope.visitor or "", [], [], b"")
     good: list[bytes] = []
-    for index, raw in enumerate(envelope.events):
-        where = f"events[{index}]"
-        event, error = _decode_event(bytes(raw), where)
+    for index, entry in enumerate(envelope.events):
+        raw, where = bytes(entry), f"events[{index}]"
+        event, error = _decode_event(raw, where)
         at = _to_ms(event) + shift if event else 0
         problem = find_problem(event, at, window) if event else None
         if event is None or problem:
-            found.rejected.append(Rejection(index, problem.sentence(where) if problem else error, bytes(raw)))
+            found.rejected.append(Rejection(index, problem.sentence(where) if problem else error, raw))
             continue
         found.events.append(event)
         found.times_ms.append(at)
-        found.indexes.append(index)
-        good.append(bytes(raw))
+        good.append(raw)
     found.body = b'{"events":[' + b",".join(good) + b"]}"
     return found
 
@@ -112,38 +123,33 @@ def _open(body: bytes) -> Envelope:
     try:
         envelope = _envelope.decode(body)
     except msgspec.ValidationError as error:
-        raise BadRequest(explain(error, _untyped(body))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"expected a JSON object in UTF-8, got something else: {error}") from None
-    except RecursionError:
-        raise BadRequest("expected a JSON object, got one that is nested too deeply") from None
+        raise BadRequest(explain(error, body)) from None
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(complaint("a JSON object in UTF-8", unreadable(body, error), "")) from None
     if not 1 <= len(envelope.events) <= MAX_EVENTS_PER_BATCH:
-        raise BadRequest(complaint(f"a list of 1 to {MAX_EVENTS_PER_BATCH} events", str(len(envelope.events)), "events"))
+        count = f"{len(envelope.events) or 'no'} events"
+        raise BadRequest(complaint(f"a list of 1 to {MAX_EVENTS_PER_BATCH} events", count, "events"))
+    for name, text in (("key", envelope.key), ("visitor", envelope.visitor)):
+        if text and "\0" in text:
+            raise BadRequest(_nul_complaint(name))
     return envelope
-
-
-def _untyped(body: bytes) -> object:
-    try:
-        return msgspec.json.decode(body)
-    except RecursionError:
-        raise BadRequest("expected a JSON object, got one that is nested too deeply") from None
 
 
 def _decode_event(raw: bytes, where: str) -> tuple[Event | None, str]:
     if len(raw) > MAX_EVENT_BYTES:
         return None, complaint(f"an event of at most {MAX_EVENT_BYTES} bytes", f"{len(raw)} bytes", where)
     try:
-        if b"\\u0000" in raw:
-            path = next(_nul_paths(msgspec.json.decode(raw), where), None)
-            if path:
-                return None, complaint("text without NUL characters", '"…\\u0000…"', path)
-        return _event.decode(raw), ""
+        event = _event.decode(raw)
     except msgspec.ValidationError as error:
-        return None, explain(error, msgspec.json.decode(raw), where)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return None, f"expected an event, got something that cannot be read: {error} at {where}"
-    except RecursionError:
-        return None, complaint("an event", "one that is nested too deeply", where)
+        return None, explain(error, raw, where)
+    except (ValueError, RecursionError) as error:
+        return None, complaint("an event as JSON in UTF-8", unreadable(raw, error), where)
+    path = next(_nul_paths(document_of(raw), where), None) if _NUL in raw else None
+    return (None, _nul_complaint(path)) if path else (event, "")
+
+
+def _nul_complaint(where: str) -> str:
+    return complaint("text without NUL characters", '"…\\u0000…"', where)
 
 
 def _nul_paths(value: object, where: str) -> Iterator[str]:
@@ -152,7 +158,7 @@ def _nul_paths(value: object, where: str) -> Iterator[str]:
     elif isinstance(value, dict):
         for key, entry in value.items():
             yield from _nul_paths(key, where)
-            yield from _nul_paths(entry, f"{where}.{key}")
+            yield from _nul_paths(entry, f"{where}.{key[:50]}")
     elif isinstance(value, list):
         for place, entry in enumerate(value):
             yield from _nul_paths(entry, f"{where}[{place}]")

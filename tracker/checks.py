@@ -6,11 +6,13 @@ from typing import Final, NamedTuple
 
 from schema.currencies import CURRENCIES
 from schema.events import MAX_MONEY, NEEDS_ITEMS, Event
-from tracker.explain import complaint, shown
+from tracker.explain import MONEY, complaint, shown
 
 __all__ = ["Problem", "TimeWindow", "find_problem"]
 
-NUMBER: Final = "number ≥ 0"
+# Clocks that were never set say 1970; nothing that a shop sends happened before web shops did.
+YEAR_2000_MS: Final = 946_684_800_000
+FAROS: Final = frozenset({"faro_view", "faro_hover", "faro_click"})
 
 
 @dataclass(frozen=True)
@@ -39,54 +41,64 @@ def find_problem(event: Event, at_ms: int, window: TimeWindow) -> Problem | None
 
 
 def _time_problem(event: Event, at_ms: int, window: TimeWindow) -> Problem | None:
+    if window.received_ms - (window.late_ms or 0) <= at_ms <= window.received_ms:
+        return None
     if at_ms > window.received_ms + window.future_ms:
-        return Problem("a time that is not in the future", f'"{event.occurred_at.isoformat()}"', "occurred_at")
-    if window.late_ms is not None and at_ms < window.received_ms - window.late_ms:
-        limit = f"a time of the last {window.late_ms // 3_600_000} hours (older ones need the secret key)"
-        return Problem(limit, f'"{event.occurred_at.isoformat()}"', "occurred_at")
-    return (
-        Problem("a time after 2000", f'"{event.occurred_at.isoformat()}"', "occurred_at") if at_ms < YEAR_2000_MS else None
-    )
-
-
-# Clocks that were never set say 1970; nothing that a shop sends happened before web shops did.
-YEAR_2000_MS: Final = 946_684_800_000
-
-
-def _is_money(amount: Decimal) -> bool:
-    return amount.is_finite() and 0 <= amount <= MAX_MONEY
+        expected = "a time that is not in the future"
+    elif window.late_ms is not None and at_ms < window.received_ms - window.late_ms:
+        expected = f"a time of the last {window.late_ms // 3_600_000} hours (older ones need the secret key)"
+    elif at_ms < YEAR_2000_MS:
+        expected = "a time after 1999"
+    else:
+        return None
+    return Problem(expected, shown(event.occurred_at), "occurred_at")
 
 
 def _item_problem(event: Event) -> Problem | None:
     if not event.items:
         return Problem(f"at least one item in a {event.type}", "none", "items") if event.type in NEEDS_ITEMS else None
     for place, item in enumerate(event.items):
-        if item.price is not None and not _is_money(item.price):
-            return Problem(NUMBER, str(item.price), f"items[{place}].price")
-        if item.discount is not None and not _is_money(item.discount):
-            return Problem(NUMBER, str(item.discount), f"items[{place}].discount")
+        for name, amount in (("price", item.price), ("discount", item.discount)):
+            if amount is not None and not _is_money(amount):
+                return _amount_problem(amount, f"items[{place}].{name}")
     return None
+
+
+def _is_money(amount: Decimal) -> bool:
+    return amount.is_finite() and 0 <= amount <= MAX_MONEY
+
+
+def _amount_problem(amount: Decimal, field: str) -> Problem:
+    over = amount.is_finite() and amount > 0
+    return Problem(f"number ≤ {MAX_MONEY}" if over else MONEY, shown(amount), field)
 
 
 def _money_problem(event: Event) -> Problem | None:
     for name, amount in (("value", event.value), ("shipping", event.shipping), ("tax", event.tax)):
         if amount is not None and not _is_money(amount):
-            return Problem(NUMBER, str(amount), name)
-    if event.currency is not None and event.currency not in CURRENCIES:
-        return Problem('an ISO 4217 code like "EUR"', shown(event.currency), "currency")
-    if event.value is not None and event.currency is None:
-        return Problem("an ISO 4217 code with a value", "none", "currency")
+            return _amount_problem(amount, name)
+    if event.currency is not None:
+        known = event.currency in CURRENCIES
+        return None if known else Problem('an ISO 4217 code like "EUR"', shown(event.currency), "currency")
+    return Problem("an ISO 4217 code with a value", "none", "currency") if event.value is not None else None
+
+
+def _purchase_problem(event: Event) -> Problem | None:
+    if event.transaction_id is None:
+        return Problem("the order's id in a purchase", "none", "transaction_id")
+    worth = sum((item.price * item.quantity for item in event.items if item.price is not None), start=Decimal(0))
+    if worth > MAX_MONEY:
+        return Problem(f"items worth at most {MAX_MONEY} in all", shown(worth), "items")
+    if worth and event.currency is None:
+        return Problem("an ISO 4217 code with prices in a purchase", "none", "currency")
     return None
 
 
 def _field_problem(event: Event) -> Problem | None:
-    if event.type == "purchase" and event.transaction_id is None:
-        return Problem("the order's id in a purchase", "none", "transaction_id")
+    if event.type == "purchase":
+        return _purchase_problem(event)
     if event.content is None and event.type in FAROS:
-        return Problem(f"kind and id in a {event.type}", "none", "content")
+        return Problem(f"kind and id of what was seen in a {event.type}", "none", "content")
     if event.consent is None and event.type == "consent":
         return Problem('"granted" or "denied" in a consent event', "none", "consent")
     return None
-
-
-FAROS: Final = frozenset({"faro_view", "faro_hover", "faro_click"})

@@ -1,36 +1,49 @@
 """The way of an observation, as one readable list: who sends, decode, consent, orders, observe, answer.
 
-`collect` is a generator: it yields commands for the live store and is sent their replies, so that the same code runs in the
-edge worker, where many requests share one round trip, and in tests. It does no I/O and reads no clock.
+`Collector.steps` is a generator: it yields commands for the live store and is sent their replies, so that the same code runs
+in the edge worker, where many requests share one round trip, and in tests. It does no I/O and reads no clock.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from baliza.errors import BadRequest, BalizaError, Forbidden, StoreDown, TooLarge, Unauthorized
+from baliza.errors import BadRequest, BalizaError, TooLarge
 from baliza.settings import Settings
-from baliza.sites import Site, SiteRegistry
-from schema.events import Event
-from tracker.beacon import Decoded, decode
+from baliza.sites import SiteRegistry
+from tracker.admission import (
+    Sender,
+    WrongMethod,
+    admit_browser,
+    admit_server,
+    cors_headers,
+    known_visitor,
+    said_consent,
+    visitor_cookie,
+)
+from tracker.beacon import Decoded, Rejection, decode
 from tracker.checks import TimeWindow
-from tracker.observe import Command, Context, SessionRules, claim_command, observe_command, quarantine_command
-from tracker.pixel import pixel_body
+from tracker.observe import (
+    Command,
+    Context,
+    SessionRules,
+    claim_command,
+    observe_command,
+    quarantine_command,
+    settle_command,
+)
+from tracker.pixel import header_text, pixel_body
 from tracker.request import PIXEL, Answer, Request, client_address, problem_answer, truncated
 
-__all__ = ["COOKIE", "Collector", "Dropped", "Tally"]
-
-COOKIE: Final = "bz_v"
-COOKIE_MAX_AGE_S: Final = 13 * 30 * 24 * 3600  # 13 months, the most that data protection authorities accept
-_VISITOR_COOKIE = re.compile(rf"(?:^|;\s*){COOKIE}=([A-Za-z0-9_-]{{1,100}})(?:;|$)")
+__all__ = ["Collector", "Commands", "Dropped", "Steps", "Tally"]
 
 Commands = Sequence[Command]
 Steps = Generator[Commands, Sequence[Any], Answer]
+Header = tuple[str, str]
 
 
 class Dropped(Enum):
@@ -62,180 +75,128 @@ class Collector:
 
     def steps(self, request: Request) -> Steps:
         """Answer one request to /o or /o.gif. Yields commands, is sent their replies; StoreDown may be thrown in."""
+        if request.path == "/o.gif":
+            return (yield from self._pixel(request))
+        if request.method == "OPTIONS":
+            return Answer(204, cors_headers(request, self.registry, preflight=True))
         try:
-            if request.path == "/o.gif":
-                return (yield from self._pixel(request))
-            if request.method == "OPTIONS":
-                return Answer(204, self._cors(request, preflight=True))
-            if request.method != "POST":
-                return Answer(405, [("Allow", "POST, OPTIONS"), *self._cors(request)])
             answer = yield from self._observations(request)
         except BalizaError as error:
             answer = problem_answer(error)
-        answer.headers.extend(self._cors(request))
+            if isinstance(error, WrongMethod):
+                answer.headers.append(("Allow", "POST, OPTIONS"))
+        answer.headers.extend(cors_headers(request, self.registry))
         return answer
 
     def _observations(self, request: Request) -> Steps:
-        if "content-encoding" in request.headers:
+        if request.method != "POST":
+            raise WrongMethod(f"expected POST /o, got {request.method}")
+        if request.header("content-encoding") not in ("", "identity"):
             raise BadRequest(f"expected a body without content encoding, got {request.header('content-encoding')}")
-        server_site = self._server_site(request)
-        decoded = decode(request.body, self._window(server_site is not None))
-        site = server_site or self._browser_site(decoded.key, request)
-        cookie = [] if decoded.visitor else self._set_visitor(request, decoded)
-        sender = "server" if server_site else "browser"
-        tally, rejected = yield from self._record(request, site, decoded, sender)
-        answer = _answer(tally, rejected, len(decoded.events) + len(decoded.rejected))
-        answer.headers.extend(cookie)
+        tally, rejected, headers = yield from self._take(request, request.body, "browser")
+        answer = _answer(tally, rejected)
+        answer.headers.extend(headers)
         return answer
 
     def _pixel(self, request: Request) -> Steps:
         answer = Answer(200, [], PIXEL)
         try:
             if request.method not in ("GET", "HEAD"):
-                raise BadRequest(f"expected GET /o.gif, got {request.method}")
+                raise WrongMethod(f"expected GET /o.gif, got {request.method}")
             body = pixel_body(request, self.now_ms(), self.new_id)
-            decoded = decode(body, self._window(trusted=False))
-            if decoded.rejected:
-                raise BadRequest(decoded.rejected[0].error)
-            site = self._browser_site(decoded.key, request)
-            cookie = [] if decoded.visitor else self._set_visitor(request, decoded)
-            tally, _ = yield from self._record(request, site, decoded, "pixel")
-            answer.headers.extend([*cookie, *_drop_headers(tally)])
+            tally, rejected, headers = yield from self._take(request, body, "pixel")
+            if rejected:
+                raise _unusable(rejected)
+            answer.headers.extend([*headers, *_drop_headers(tally)])
         except BalizaError as error:
             # An image tag shows no text: the picture stays whole and the reason goes into a header.
-            answer.status = error.status
-            answer.headers.append(("X-Baliza-Error", str(error)))
-            answer.headers.extend(header for header in problem_answer(error).headers if header[0] == "Retry-After")
+            problem = problem_answer(error)
+            answer.status = problem.status
+            answer.headers = [header for header in problem.headers if header[0] != "Content-Type"]
+            answer.headers.append(("X-Baliza-Error", header_text(str(error))))
+            if isinstance(error, WrongMethod):
+                answer.headers.append(("Allow", "GET, HEAD"))
         answer.headers.extend([("Content-Type", "image/gif"), ("Cache-Control", "no-store")])
         return answer
 
-    def _record(
-        self, request: Request, site: Site, decoded: Decoded, sender: str
-    ) -> Generator[Commands, Sequence[Any], tuple[Tally, list[dict[str, Any]]]]:
-        """Drop what must not be counted, claim orders, observe the rest, and keep what was rejected."""
+    def _take(
+        self, request: Request, body: bytes, kind: str
+    ) -> Generator[Commands, Sequence[Any], tuple[Tally, list[Rejection], list[Header]]]:
+        """Judge a body and record what is good in it. Answers what became of it, and the headers that go with that."""
+        server = admit_server(request, self.registry) if kind == "browser" else None
+        decoded = decode(body, self._window(trusted=server is not None))
+        sender = server or admit_browser(request, self.registry, decoded.key, kind)
+        places = [place for place, event in enumerate(decoded.events) if sender.allows(event.consent)]
+        headers = self._name_visitor(request, sender, decoded, remember=bool(places))
+        context = self._context(request, sender, decoded.visitor)
         tally = Tally(received=len(decoded.events) + len(decoded.rejected), rejected=len(decoded.rejected))
-        context = self._context(request, site, decoded.visitor, sender)
-        places = _consented(decoded.events, site, _opted_out(request) and sender != "server")
         tally[Dropped.CONSENT.value] = len(decoded.events) - len(places)
-        mine = yield from self._claim_orders(decoded, places, context)
-        tally[Dropped.DUPLICATE.value] = len(places) - len(mine)
+        # What may not be kept must not lie in the stream either, not even in the body of the others.
+        yield from self._record(decoded.only(places), _keepable(decoded.rejected, sender), context, tally)
+        self.count(sender.site.name, tally)
+        return tally, decoded.rejected, headers
+
+    def _record(
+        self, decoded: Decoded, rejected: list[Rejection], context: Context, tally: Tally
+    ) -> Generator[Commands, Sequence[Any], None]:
+        """Claim orders, observe what is new, settle the orders, and keep what was rejected."""
         partitions = self.settings.partitions
-        commands: list[Command] = [
-            quarantine_command(site.name, decoded.visitor, context.received_ms, bad.error, bad.raw, partitions)
-            for bad in decoded.rejected
-        ]
+        mine = yield from self._claim_orders(decoded, context)
+        tally[Dropped.DUPLICATE.value] = len(decoded.events) - len(mine)
+        commands: list[Command] = [quarantine_command(bad, context, partitions) for bad in rejected]
         if mine:
             commands.append(observe_command(decoded, mine, context, self.rules, partitions))
         replies = (yield commands) if commands else []
-        if mine:
-            marks: bytes = replies[-1]
-            tally["taken"] = marks.count(b"1")
-            tally[Dropped.DUPLICATE.value] += marks.count(b"0")
-        self.count(site.name, tally)
-        return tally, [{"index": bad.index, "error": bad.error} for bad in decoded.rejected]
+        if not mine:
+            return
+        marks: bytes = replies[-1]
+        tally["taken"] = marks.count(b"1")
+        tally[Dropped.DUPLICATE.value] += marks.count(b"0")
+        orders = [decoded.events[place] for place in mine if decoded.events[place].type == "purchase"]
+        if orders:
+            yield [settle_command(event, context, partitions) for event in orders]
 
-    def _claim_orders(
-        self, decoded: Decoded, places: list[int], context: Context
-    ) -> Generator[Commands, Sequence[Any], list[int]]:
+    def _claim_orders(self, decoded: Decoded, context: Context) -> Generator[Commands, Sequence[Any], list[int]]:
         """The places without purchases of orders that were counted before, whoever sent them."""
-        orders = [place for place in places if decoded.events[place].type == "purchase"]
+        orders = [place for place, event in enumerate(decoded.events) if event.type == "purchase"]
         if not orders:
-            return places
-        replies = yield [
-            claim_command(decoded.events[place], context.site, context.visitor_id, self.settings.partitions)
-            for place in orders
-        ]
+            return list(range(len(decoded.events)))
+        replies = yield [claim_command(decoded.events[place], context, self.settings.partitions) for place in orders]
         counted = {place for place, mine in zip(orders, replies, strict=True) if not mine}
-        return [place for place in places if place not in counted]
+        return [place for place in range(len(decoded.events)) if place not in counted]
 
-    def _window(self, trusted: bool) -> TimeWindow:
+    def _window(self, *, trusted: bool) -> TimeWindow:
         late_ms = None if trusted else self.settings.late_max_s * 1000
         return TimeWindow(self.now_ms(), late_ms, self.settings.future_max_s * 1000)
 
-    def _context(self, request: Request, site: Site, visitor_id: str, sender: str) -> Context:
+    def _context(self, request: Request, sender: Sender, visitor_id: str) -> Context:
         peer = client_address(request.peer, request.header("x-forwarded-for"), self.settings.trusted_proxies)
         return Context(
-            site=site.name,
+            site=sender.site.name,
             visitor_id=visitor_id,
             received_ms=self.now_ms(),
-            sender=sender,
-            trusted=sender == "server" or site.trust_browser,
+            sender=sender.kind,
+            trusted=sender.kind == "server" or sender.site.trust_browser,
             network=truncated(peer),
             user_agent=request.header("user-agent")[:500],
         )
 
-    def _sites(self) -> SiteRegistry:
-        if self.registry is None:
-            raise StoreDown("the live store has not been reached yet, so that keys cannot be checked")
-        return self.registry
-
-    def _server_site(self, request: Request) -> Site | None:
-        given = request.header("authorization")
-        if not given:
-            return None
-        kind, _, secret = given.partition(" ")
-        site = self._sites().with_secret(secret.strip()) if kind.lower() == "bearer" else None
-        if site is None:
-            raise Unauthorized("the bearer key is not the secret key of any site; `baliza site list` shows the sites")
-        return site
-
-    def _browser_site(self, key: str, request: Request) -> Site:
-        if not key:
-            raise Unauthorized('expected the publishable key as "key" in the body (or the secret key as bearer), got none')
-        site = self._sites().by_key.get(key)
-        if site is None:
-            raise Unauthorized(f"{key!r} is not the publishable key of any site; `baliza site list` shows them")
-        origin = request.header("origin")
-        if origin and not site.allows(origin):
-            raise Forbidden(f"the site {site.name} does not allow the origin {origin}; `baliza site origins` changes that")
-        return site
-
-    def _set_visitor(self, request: Request, decoded: Decoded) -> list[tuple[str, str]]:
+    def _name_visitor(self, request: Request, sender: Sender, decoded: Decoded, *, remember: bool) -> list[Header]:
         """Give a batch without visitor the one of the cookie, or a new one and the cookie for it."""
-        match = _VISITOR_COOKIE.search(request.header("cookie"))
-        decoded.visitor = match[1] if match else self.new_id()
-        if match or _opted_out(request):
+        decoded.visitor = decoded.visitor or known_visitor(request)
+        if decoded.visitor:
             return []
-        secure = " Secure;" if self.settings.secure_cookies else ""
-        value = f"{COOKIE}={decoded.visitor}; Max-Age={COOKIE_MAX_AGE_S}; Path=/;{secure} HttpOnly; SameSite=Lax"
-        return [("Set-Cookie", value)]
-
-    def _cors(self, request: Request, *, preflight: bool = False) -> list[tuple[str, str]]:
-        origin = request.header("origin")
-        known = self.registry.by_name.values() if self.registry else ()
-        if not origin or not any(site.allows(origin) for site in known):
-            return []
-        headers = [
-            ("Access-Control-Allow-Origin", origin),
-            ("Access-Control-Allow-Credentials", "true"),
-            ("Access-Control-Expose-Headers", "X-Baliza-Dropped, X-Baliza-Count, Retry-After"),
-            ("Vary", "Origin"),
-        ]
-        if preflight:
-            headers += [
-                ("Access-Control-Allow-Methods", "POST"),
-                ("Access-Control-Allow-Headers", "Content-Type, Authorization"),
-                ("Access-Control-Max-Age", "3600"),
-            ]
-        return headers
+        if sender.kind == "server":
+            raise BadRequest("expected the field visitor from a server, got none")
+        decoded.visitor = self.new_id()
+        return [visitor_cookie(decoded.visitor, secure=self.settings.secure_cookies)] if remember else []
 
 
-def _opted_out(request: Request) -> bool:
-    """Global Privacy Control or Do Not Track: nothing is stored."""
-    return request.header("sec-gpc") == "1" or request.header("dnt") == "1"
+def _keepable(rejected: list[Rejection], sender: Sender) -> list[Rejection]:
+    return [bad for bad in rejected if sender.allows(said_consent(bad.raw))]
 
 
-def _consented(events: Sequence[Event], site: Site, opted_out: bool) -> list[int]:
-    if opted_out:
-        return []
-    return [
-        place
-        for place, event in enumerate(events)
-        if event.consent == "granted" or (event.consent is None and not site.require_consent)
-    ]
-
-
-def _drop_headers(tally: Tally) -> list[tuple[str, str]]:
+def _drop_headers(tally: Tally) -> list[Header]:
     reasons = tally.reasons()
     if not reasons:
         return []
@@ -243,17 +204,20 @@ def _drop_headers(tally: Tally) -> list[tuple[str, str]]:
     return [("X-Baliza-Dropped", ", ".join(reasons)), ("X-Baliza-Count", f"accepted={tally['taken']}, {counts}")]
 
 
-def _answer(tally: Tally, rejected: list[dict[str, Any]], received: int) -> Answer:
+def _unusable(rejected: list[Rejection]) -> BadRequest:
+    more = f" (and {len(rejected) - 1} more events with errors)" if len(rejected) > 1 else ""
+    return (TooLarge if all(bad.too_large for bad in rejected) else BadRequest)(rejected[0].error + more)
+
+
+def _answer(tally: Tally, rejected: list[Rejection]) -> Answer:
     """202 when all was understood, 200 with the rejected ones when a part was bad, 400 when nothing was usable."""
     if not rejected:
         return Answer(202, _drop_headers(tally))
-    if len(rejected) == received:
-        detail = rejected[0]["error"] + (f" (and {received - 1} more events with errors)" if received > 1 else "")
-        error = TooLarge(detail) if "expected an event of at most" in detail and received == 1 else BadRequest(detail)
-        return problem_answer(error)
+    if len(rejected) == tally["received"]:
+        return problem_answer(_unusable(rejected))
     body = {
         "accepted": tally["taken"],
-        "rejected": rejected,
+        "rejected": [{"index": bad.index, "error": bad.error} for bad in rejected],
         **{reason: tally[reason] for reason in tally.reasons()},
     }
     return Answer(200, [("Content-Type", "application/json"), *_drop_headers(tally)], msgspec.json.encode(body))

@@ -8,7 +8,7 @@ import msgspec
 
 from schema import keys
 from schema.events import Event, Item, to_micros
-from tracker.beacon import Decoded
+from tracker.beacon import Decoded, Rejection
 
 __all__ = [
     "Command",
@@ -18,10 +18,12 @@ __all__ = [
     "observe_command",
     "order_value_micros",
     "quarantine_command",
+    "settle_command",
 ]
 
 Command = tuple[str | bytes | int, ...]
 UNKNOWN_PRICE: Final = -1
+QUARANTINED_MOST_BYTES: Final = 4_096
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -75,18 +77,26 @@ def observe_command(
     )
 
 
-def claim_command(event: Event, site: str, visitor_id: str, partitions: int) -> Command:
+def claim_command(event: Event, context: Context, partitions: int) -> Command:
     """FCALL claim_order for a purchase: answers 1 when the order is this event's to count."""
     order_id = event.transaction_id or ""
-    claimant = keys.event_hash(site, visitor_id, event.event_id)
-    return ("FCALL", "claim_order_v1", 1, keys.orders(keys.partition_of(order_id, partitions), site), order_id, claimant)
+    claimant = keys.event_hash(context.site, context.visitor_id, event.event_id)
+    key = keys.orders(keys.partition_of(order_id, partitions), context.site)
+    return ("FCALL", "claim_order_v1", 1, key, order_id, claimant, context.received_ms)
 
 
-def quarantine_command(site: str, visitor_id: str, received_ms: int, error: str, raw: bytes, partitions: int) -> Command:
-    """Keeps one rejected event with its reason."""
-    stream = keys.quarantine(keys.partition_of(visitor_id, partitions))
+def settle_command(event: Event, context: Context, partitions: int) -> Command:
+    """Ends the claim of an order that is counted now: from here on it is nobody's."""
+    order_id = event.transaction_id or ""
+    return ("HSET", keys.orders(keys.partition_of(order_id, partitions), context.site), order_id, keys.ORDER_SETTLED)
+
+
+def quarantine_command(rejected: Rejection, context: Context, partitions: int) -> Command:
+    """Keeps one rejected event with its reason; of a long one the beginning."""
+    stream = keys.quarantine(keys.partition_of(context.visitor_id, partitions))
     most = keys.QUARANTINE_MAX_ENTRIES
-    fields = ("site", site, "at", received_ms, "error", error, "event", raw)
+    raw = rejected.raw[:QUARANTINED_MOST_BYTES]
+    fields = ("site", context.site, "at", context.received_ms, "error", rejected.error, "event", raw)
     return ("XADD", stream, "MAXLEN", "~", most, "*", *fields)
 
 

@@ -9,7 +9,9 @@ import msgspec
 from baliza.errors import BadRequest
 from tracker.request import Request
 
-__all__ = ["pixel_body"]
+__all__ = ["header_text", "pixel_body"]
+
+_PLAIN: Final = str.maketrans({"≥": ">=", "≤": "<=", "…": "..."})
 
 # Query name → field of the event. What belongs to page, content or the item is put there below.
 _FIELDS: Final = (
@@ -47,3 +49,9 @@ def pixel_body(request: Request, now_ms: int, new_id: Callable[[], str]) -> byte
     if query.get("visitor"):
         batch["visitor"] = query["visitor"]
     return msgspec.json.encode(batch)
+
+
+def header_text(sentence: str) -> str:
+    """A complaint about the one event of a pixel as a header value, which is ASCII without line breaks."""
+    plain = sentence.replace("events[0].", "").replace(" at events[0]", "").translate(_PLAIN)
+    return "".join(char if " " <= char <= "~" else f"\\u{ord(char):04x}" for char in plain)[:1000]

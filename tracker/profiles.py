@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
 from schema.events import from_micros
 from schema.profile import Cart, CartLine, LiveSession, Order, ViewedItem, VisitorProfile
-from tracker.traffic import traffic_of
+from tracker.traffic import path_of, traffic_of
 
 __all__ = ["describe_session", "describe_visitor"]
 
@@ -40,7 +39,7 @@ def describe_session(
         "item_views": session.item_views,
         "cart_adds": session.cart_adds,
         "landing_page": session.landing_url,
-        "landing_path": urlsplit(session.landing_url).path,
+        "landing_path": path_of(session.landing_url),
         "referrer": session.referrer,
         "source": traffic.source,
         "medium": traffic.medium,

@@ -4,16 +4,15 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
 from baliza.errors import BalizaError
-from schema.events import Event, Item, from_micros
+from schema.events import Event, Item, from_micros, to_micros
 from tracker.enrich import Agent, agent_of
 from tracker.observe import Context, order_value_micros
-from tracker.traffic import traffic_of
+from tracker.traffic import path_of, traffic_of
 
 __all__ = ["COLUMNS", "BadEntry", "Purchase", "purchases_of", "rows_of"]
 
@@ -72,7 +71,8 @@ def rows_of(entry: Mapping[bytes, bytes]) -> list[tuple[Any, ...]]:
 
 def purchases_of(entry: Mapping[bytes, bytes]) -> list[Purchase]:
     """The purchases of known customers in one stream entry. Raises BadEntry."""
-    if b'"purchase"' not in entry.get(b"b", b""):
+    body = entry.get(b"b", b"")
+    if b'"purchase"' not in body and b"\\u" not in body:
         return []
     return [
         Purchase(context.site, event.customer_id, outcome.at_ms)
@@ -87,7 +87,7 @@ def _opened(entry: Mapping[bytes, bytes]) -> Iterator[tuple[Event, Outcome, Cont
         context = _context.decode(entry[b"c"])
         for outcome in _outcomes.decode(entry[b"o"]):
             yield events[outcome.place], outcome, context
-    except (KeyError, IndexError, msgspec.DecodeError) as error:
+    except (KeyError, IndexError, ValueError) as error:
         raise BadEntry(f"a stream entry cannot be read: {type(error).__name__}: {error}") from error
 
 
@@ -101,12 +101,12 @@ def _row(event: Event, outcome: Outcome, context: Context) -> tuple[Any, ...]:
     # A server's own user agent says nothing about the visitor.
     agent = _NOT_A_BROWSER if context.sender == "server" else agent_of(context.user_agent)
     bought = event.type == "purchase"
-    worth = from_micros(order_value_micros(event)) if bought else (event.value or ZERO)
+    worth = from_micros(order_value_micros(event)) if bought else _amount(event.value)
     content = event.content
     return (
         context.site, event.event_id, event.type, _instant(outcome.at_ms), _instant(context.received_ms),
         context.visitor_id, event.customer_id or "", outcome.session_id, _instant(outcome.opened_ms), outcome.number,
-        context.sender, url, _path(url), title, referrer, *traffic_of(url, referrer), event.currency or "", worth,
+        context.sender, url, path_of(url), title, referrer, *traffic_of(url, referrer), event.currency or "", worth,
         event.transaction_id or "", worth if bought and context.trusted else ZERO, *_item_columns(event.items),
         outcome.cart_pieces, from_micros(outcome.cart_micros), outcome.cart_currency,
         content.kind if content else "", content.id if content else "", event.response_code or "",
@@ -115,24 +115,22 @@ def _row(event: Event, outcome: Outcome, context: Context) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _path(url: str) -> str:
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return ""
-
-
 def _item_columns(items: list[Item]) -> tuple[list[Any], ...]:
     if not items:
         return ([], [], [], [], [], [], [], [])
     lines = [
         (
-            item.item_id, item.item_name, item.item_brand, item.item_category, item.price or ZERO, item.quantity,
+            item.item_id, item.item_name, item.item_brand, item.item_category, _amount(item.price), item.quantity,
             item.url, item.image,
         )
         for item in items
     ]  # fmt: skip
     return tuple(list(column) for column in zip(*lines, strict=True))
+
+
+def _amount(said: Decimal | None) -> Decimal:
+    """The amount in the columns' six places, which is how exact the live store has it as well."""
+    return ZERO if said is None else from_micros(to_micros(said))
 
 
 def _text(value: str | int | float | bool) -> str:

@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["Traffic", "traffic_of"]
+__all__ = ["Traffic", "path_of", "traffic_of"]
 
 # Names in front of any country's ending; full hosts where the name alone would say too little.
 SEARCH_ENGINES: Final = frozenset("google bing duckduckgo yahoo ecosia baidu yandex qwant startpage brave".split())
@@ -22,7 +22,7 @@ class Traffic(NamedTuple):
     campaign: str
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)  # of URLs up to 2 KB each
 def traffic_of(landing_url: str, referrer: str) -> Traffic:
     """Campaign tags win, then click ids, then the referring host; the shop's own pages are no source."""
     landing, referring = _split(landing_url), _split(referrer)
@@ -55,3 +55,11 @@ def _medium_of(host: str) -> str:
     if labels & SEARCH_ENGINES:
         return "organic"
     return "social" if labels & SOCIAL or host in SOCIAL_HOSTS else "referral"
+
+
+def path_of(url: str) -> str:
+    """The path of a page's URL; empty when it is none, for nobody checked what a page said."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""

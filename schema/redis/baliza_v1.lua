@@ -4,6 +4,9 @@
 -- Layout of the visitor profile: schema/profile.py. Money is whole micro-units, time is milliseconds since the epoch, UTC.
 
 local MAX_VIEWED, MAX_CATEGORIES, MAX_CART, MAX_ORDERS, MAX_PAST = 20, 20, 100, 10, 16
+-- As in schema/events.py. Whatever is summed up stays below 2^53, where a Lua number is exact and is packed as an integer.
+local MAX_QUANTITY, MAX_MICROS, MAX_SUM = 100000, 1e15, 9e15
+local CLAIM_HOLDS_MS, SETTLED = 60000, '+'
 
 local WHOLE_CART = {sync_cart = true, purchase = true}
 local CART_DELTA = {add_to_cart = 1, remove_from_cart = -1}
@@ -16,6 +19,14 @@ end
 
 local function push_bounded(rows, row, most)
   rows[#rows + 1] = row
+  if #rows > most then table.remove(rows, 1) end
+end
+
+-- Keeps rows in the order of the time in this column, whatever order they come in.
+local function insert_by_time(rows, row, column, most)
+  local place = #rows
+  while place > 0 and rows[place][column] > row[column] do place = place - 1 end
+  table.insert(rows, place + 1, row)
   if #rows > most then table.remove(rows, 1) end
 end
 
@@ -54,46 +65,67 @@ local function late_session(visitor, event, rules)
 end
 
 -- Answers the session's id and opening time, and the session itself when it is the live one.
-local function session_of(visitor, event, rules)
+local function session_of(visitor, event, rules, foreign)
   local s = visitor.s
+  if foreign then return late_session(visitor, event, rules) end
   if not s or event.t > s.z + rules.idle or (event.t > s.z and event.t - s.a > rules.max) then
     s = open_session(visitor, event)
   elseif event.t < s.a - rules.idle or (event.t < s.a and s.z - event.t > rules.max) then
     return late_session(visitor, event, rules)
   end
-  if event.t < s.a then s.a, s.lu, s.lr = event.t, event.u, event.r end
-  s.z = math.max(s.z, event.t)
+  if event.u ~= '' and (s.lu == '' or event.t < s.a) then s.lu, s.lr = event.u, event.r end
+  s.a, s.z = math.min(s.a, event.t), math.max(s.z, event.t)
   return s.i, s.o, s
 end
 
 -- Anonymous to known attaches. Known to somebody else is another person on the same browser: what is live belongs to
 -- the first, so the second starts with a session, cart and views of their own.
+-- Answers whether the event is from before the present person came (then it must not touch what is live), and whether
+-- the cart was taken away.
 local function identify(visitor, event)
-  if event.c == '' or event.c == visitor.c then return end
-  if visitor.c then
-    close_session(visitor)
-    visitor.w, visitor.o, visitor.t = {}, {}, {x = '', m = 0, y = event.t, i = {}}
+  local link, before = visitor.k[#visitor.k], visitor.k[#visitor.k - 1]
+  if before and event.t < link[2] then
+    if event.c ~= visitor.c or event.t < before[2] then return true, false end
+    if visitor.t.y == link[2] then visitor.t.y = event.t end
+    link[2] = event.t
+  elseif event.c ~= '' and event.c ~= visitor.c then
+    push_bounded(visitor.k, {event.c, event.t}, MAX_ORDERS)
+    local another = visitor.c ~= nil
+    visitor.c = event.c
+    if another then
+      close_session(visitor)
+      visitor.w, visitor.o, visitor.t = {}, {}, {x = '', m = 0, y = event.t, i = {}}
+      return false, true
+    end
   end
-  visitor.c = event.c
-  push_bounded(visitor.k, {event.c, event.t}, MAX_ORDERS)
+  return false, false
 end
 
 local function count_category(s, category)
   if category == '' then return end
-  local _, row = find(s.g, category)
-  if row then row[2] = row[2] + 1 else push_bounded(s.g, {category, 1}, MAX_CATEGORIES) end
+  local place, row = find(s.g, category)
+  if place then table.remove(s.g, place) end
+  -- The latest stand last, so that a full list forgets what was left longest ago.
+  push_bounded(s.g, {category, row and row[2] + 1 or 1}, MAX_CATEGORIES)
+end
+
+-- What is said now counts, but nothing said is no news; of two views the later one tells the price.
+local function viewed_row(old, item, event)
+  local row = {item[1], item[5], item[4], 1, event.t, item[3], event.x}
+  if not old then return row end
+  local late = event.t < old[5]
+  local newer, older = late and old or row, late and row or old
+  local priced = newer[6] >= 0 and newer or older
+  return {item[1], newer[2] ~= '' and newer[2] or older[2], newer[3] ~= '' and newer[3] or older[3], old[4] + 1, newer[5],
+          priced[6], priced[7]}
 end
 
 -- event.i: items as {id, quantity, price, name, category}
 local function view_items(visitor, s, event)
   for _, item in ipairs(event.i) do
-    local place, row = find(visitor.w, item[1])
-    local views = 1
-    if place then
-      views = row[4] + 1
-      table.remove(visitor.w, place)
-    end
-    push_bounded(visitor.w, {item[1], item[5], item[4], views, event.t, item[3], event.x}, MAX_VIEWED)
+    local place, old = find(visitor.w, item[1])
+    if place then table.remove(visitor.w, place) end
+    insert_by_time(visitor.w, viewed_row(old, item, event), 5, MAX_VIEWED)
     if s then count_category(s, item[5]) end
   end
 end
@@ -101,7 +133,7 @@ end
 local function change_cart(cart, item, sign)
   local place, row = find(cart.i, item[1])
   if row then
-    row[2] = row[2] + sign * item[2]
+    row[2] = math.min(row[2] + sign * item[2], MAX_QUANTITY)
     if item[3] >= 0 then row[3] = item[3] end
     if row[2] <= 0 then table.remove(cart.i, place) end
   elseif sign > 0 and item[2] > 0 and #cart.i < MAX_CART then
@@ -110,15 +142,21 @@ local function change_cart(cart, item, sign)
 end
 
 -- A statement about the whole cart (sync_cart, purchase) is a base line: what happened before it is in it already,
--- however late it arrives.
+-- however late it arrives. One that is late itself is no base line for the changes after it: an old state of the cart is no
+-- news, and an order takes out what was bought and leaves what was added since.
 local function update_cart(visitor, event)
   local cart, whole, sign = visitor.t, WHOLE_CART[event.e], CART_DELTA[event.e]
   if not (whole or sign) or event.t < cart.y then return false end
-  if whole then
-    cart.i, cart.y = {}, event.t
+  if whole and event.t < cart.m then
+    if event.e ~= 'purchase' then return false end
+    sign = -1
+  elseif whole then
+    cart.i = {}
+    sign = event.e == 'purchase' and 0 or 1
   end
-  if event.e ~= 'purchase' then
-    for _, item in ipairs(event.i) do change_cart(cart, item, sign or 1) end
+  if whole then cart.y = event.t end
+  if sign ~= 0 then
+    for _, item in ipairs(event.i) do change_cart(cart, item, sign) end
   end
   if event.x ~= '' then cart.x = event.x end
   cart.m = math.max(cart.m, event.t)
@@ -131,19 +169,19 @@ local function cart_summary(cart)
     pieces = pieces + row[2]
     if row[3] > 0 then value = value + row[2] * row[3] end
   end
-  return pieces, value
+  return pieces, math.min(value, MAX_MICROS)
 end
 
 local function add_revenue(s, currency, value)
   local _, row = find(s.r, currency)
-  if row then row[2] = row[2] + value else s.r[#s.r + 1] = {currency, value} end
+  if row then row[2] = math.min(row[2] + value, MAX_SUM) else s.r[#s.r + 1] = {currency, value} end
 end
 
 -- event.m: value in micro-units, event.d: order id
 local function record_order(visitor, s, event)
   local bought = {}
   for _, item in ipairs(event.i) do bought[#bought + 1] = {item[1], item[2]} end
-  push_bounded(visitor.o, {event.d, event.t, event.m, event.x, bought}, MAX_ORDERS)
+  insert_by_time(visitor.o, {event.d, event.t, event.m, event.x, bought}, 2, MAX_ORDERS)
   if s then
     s.b = s.b + 1
     add_revenue(s, event.x, event.m)
@@ -153,8 +191,8 @@ end
 local COUNTS = {page_view = 'pv', view_item = 'iv', add_to_cart = 'ca'}
 
 local function apply(visitor, event, rules)
-  identify(visitor, event)
-  local id, opened, s = session_of(visitor, event, rules)
+  local foreign, taken = identify(visitor, event)
+  local id, opened, s = session_of(visitor, event, rules, foreign)
   local number = 0
   if s then
     s.n = s.n + 1
@@ -163,10 +201,14 @@ local function apply(visitor, event, rules)
     if counter then s[counter] = s[counter] + 1 end
     if event.q ~= '' then s.q = event.q end
   end
-  if event.e == 'view_item' then view_items(visitor, s, event) end
-  local changed = update_cart(visitor, event)
-  if event.e == 'purchase' then record_order(visitor, s, event) end
+  local changed = taken
+  if not foreign then
+    if event.e == 'view_item' then view_items(visitor, s, event) end
+    changed = update_cart(visitor, event) or taken
+    if event.e == 'purchase' then record_order(visitor, s, event) end
+  end
   visitor.f, visitor.l = math.min(visitor.f, event.t), math.max(visitor.l, event.t)
+  if foreign then return {event.n, event.t, id, opened, 0, 0, 0, ''}, false end
   local pieces, value = cart_summary(visitor.t)
   return {event.n, event.t, id, opened, number, pieces, value, visitor.t.x}, changed
 end
@@ -191,6 +233,16 @@ local function fresh_events(seen_key, events)
   return fresh
 end
 
+-- A profile that cannot be read would refuse its visitor for ever; a new one loses what is live, and the history has the rest.
+local function load_visitor(key, t)
+  local stored = redis.call('GET', key)
+  if stored then
+    local read, visitor = pcall(cmsgpack.unpack, stored)
+    if read and type(visitor) == 'table' and visitor.v == 1 then return visitor end
+  end
+  return new_visitor(t)
+end
+
 local function by_time(a, b)
   if a.t ~= b.t then return a.t < b.t end
   return a.n < b.n
@@ -212,8 +264,7 @@ local function observe(keys, args)
   if #fresh == 0 then return table.concat(marks) end
   table.sort(fresh, by_time)
 
-  local stored = redis.call('GET', keys[1])
-  local visitor = stored and cmsgpack.unpack(stored) or new_visitor(fresh[1].t)
+  local visitor = load_visitor(keys[1], fresh[1].t)
   for place, event in ipairs(fresh) do
     local row, changed = apply(visitor, event, rules)
     outcome[place] = row
@@ -235,11 +286,18 @@ local function observe(keys, args)
   return table.concat(marks)
 end
 
--- Claims an order id, so that an order counts once from wherever it comes. The same claimant may claim again (a retry).
--- KEYS[1] orders   ARGV[1] order id   ARGV[2] claimant (event hash).   Answers 1 when it is the claimant's, else 0.
+-- Claims an order id, so that an order counts once from wherever it comes. The claim is settled (HSET, by the collector) when
+-- the order is counted. Until then the same claimant may claim again (a retry), and anybody once the claim is old: who claimed
+-- it was lost before counting it.
+-- KEYS[1] orders   ARGV[1] order id   ARGV[2] claimant (event hash)  ARGV[3] now (ms).
+-- Answers 1 when it is the claimant's, else 0.
 local function claim_order(keys, args)
-  if redis.call('HSETNX', keys[1], args[1], args[2]) == 1 then return 1 end
-  return redis.call('HGET', keys[1], args[1]) == args[2] and 1 or 0
+  local held = redis.call('HGET', keys[1], args[1])
+  if held == SETTLED then return 0 end
+  local claimant, since = (held or ''):match('^(.+):(%d+)$')
+  if claimant and claimant ~= args[2] and tonumber(args[3]) - tonumber(since) < CLAIM_HOLDS_MS then return 0 end
+  redis.call('HSET', keys[1], args[1], args[2] .. ':' .. args[3])
+  return 1
 end
 
 -- Moves a visitor from carts to abandoned if, looked at now, the cart still holds something and has been idle.
