@@ -3,6 +3,7 @@
 A sound batch is decoded once. Only when something is wrong is it taken apart event by event, so that the good ones go in.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ __all__ = ["Decoded", "Rejection", "decode"]
 _batch = msgspec.json.Decoder(Batch)
 _event = msgspec.json.Decoder(Event)
 _NUL = b"\\u0000"
+# Escaped backslashes and whole pairs are matched first, so that what is left is half a pair.
+_ESCAPED = re.compile(rb"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>\\u[dD][89a-fA-F]..)")
 # Within this the difference between the clocks is the way through the network, beyond it the client's clock is wrong.
 CLOCK_TOLERANCE_MS = 5_000
 
@@ -69,7 +72,7 @@ class Decoded:
 
 
 def decode(body: bytes, window: TimeWindow) -> Decoded:
-    """The good events of a body and what is wrong with the others.
+    """The good events of a body and what is wrong with the others. Half a surrogate pair becomes U+FFFD.
 
     Raises TooLarge over 512 KB (or when a single event is over 32 KB), BadRequest when the body as a whole is not a batch.
     """
@@ -100,7 +103,7 @@ def _clock_shift_ms(sent_at: Instant | UnsetType, window: TimeWindow) -> int:
 
 
 def _decode_apart(body: bytes, window: TimeWindow) -> Decoded:
-    envelope = _open(body)
+    envelope = _open(_whole_characters(body))
     shift = _clock_shift_ms(envelope.sent_at, window)
     found = Decoded(envelope.key or "", envelope.visitor or "", [], [], b"")
     good: list[bytes] = []
@@ -117,6 +120,15 @@ def _decode_apart(body: bytes, window: TimeWindow) -> Decoded:
         good.append(raw)
     found.body = b'{"events":[' + b",".join(good) + b"]}"
     return found
+
+
+def _whole_characters(body: bytes) -> bytes:
+    """Scripts that cut a text in the middle of an emoji send half of it, which the decoder would refuse the batch for."""
+
+    def mended(match: re.Match[bytes]) -> bytes:
+        return b"\\ufffd" if match["half"] else match[0]
+
+    return _ESCAPED.sub(mended, body)
 
 
 def _open(body: bytes) -> Envelope:

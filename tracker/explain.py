@@ -101,14 +101,10 @@ def unreadable(raw: bytes, error: Exception) -> str:
         return "one that is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return "bytes that are not UTF-8"
-    return _broken(raw, str(error))
-
-
-def _broken(raw: bytes, message: str) -> str:
-    if "truncated" in message:
-        # The decoder says the same of half a surrogate pair at the end of a text.
-        return "half a surrogate pair (\\ud800 to \\udfff)" if raw.rstrip().endswith(b"}") else "JSON that breaks off"
-    return f"broken JSON: {message.removeprefix('JSON is malformed: ')}"
+    message = str(error)
+    return (
+        "JSON that breaks off" if "truncated" in message else f"broken JSON: {message.removeprefix('JSON is malformed: ')}"
+    )
 
 
 def explain(error: msgspec.ValidationError, raw: bytes, prefix: str = "") -> str:
