@@ -7,37 +7,49 @@ that pipelined answers keep their order.
 import selectors
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import httptools
 
 from baliza.errors import BadRequest, TooLarge
 from schema.events import MAX_BODY_BYTES
-from tracker.request import Answer, Request, problem_answer
+from tracker.request import Answer, Request, origin_form, problem_answer
 
 __all__ = ["Connection"]
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 MAX_HEADERS: Final = 100
 MAX_PIPELINED: Final = 32
+# A client that has this much to read before it gets on is asked nothing more, so that answers do not pile up here.
+MAX_UNREAD_BYTES: Final = 64 * 1024
 READ_BYTES: Final = 64 * 1024
 KEEP_ALIVE_S: Final = 60.0
 LINGER_S: Final = 2.0
+TOO_SLOW: Final = Answer(408, [("Content-Type", "text/plain")], b"too slow\n")
 
 Handle = Callable[["Connection", Request], None]
+Forget = Callable[["Connection"], None]
 
 
 class Connection:
-    """The parser's callbacks and the socket's two directions. `handle` gets one request at a time and calls answer()."""
+    """The parser's callbacks and the socket's two directions. `handle` gets one request at a time and calls answer();
+    `forget` is called once, when the connection is closed.
+    """
 
     def __init__(
-        self, sock: socket.socket, peer: str, selector: selectors.BaseSelector, handle: Handle, timeout_s: float, now: float
+        self,
+        sock: socket.socket,
+        peer: str,
+        selector: selectors.BaseSelector,
+        handle: Handle,
+        forget: Forget,
+        timeout_s: float,
+        now: float,
     ) -> None:
         sock.setblocking(False)
-        self.sock, self._peer, self._selector, self._handle = sock, peer, selector, handle
+        self.sock, self._peer, self._selector, self._handle, self._forget = sock, peer, selector, handle, forget
         self._timeout_s = timeout_s
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[tuple[Request, bool]] = deque()
@@ -45,9 +57,12 @@ class Connection:
         self._events = selectors.EVENT_READ
         self._failed: Answer | None = None
         self._advancing = self._ended = self._closing = self._lingering = False
-        self._heard_at = now
+        self._keep_alive, self._persistence = True, ""
+        self._in_message = self._in_head = False
+        self._fed = 0  # how much of the last read belongs to the message that is being parsed, as far as is known
+        self.leaving = False  # the next answer with nothing behind it is the last
         self.busy = self.closed = False
-        self.deadline = now + timeout_s
+        self.heard_at, self.deadline = now, now + timeout_s
         self._reset()
         selector.register(sock, self._events, self)
 
@@ -55,26 +70,37 @@ class Connection:
         self._target = b""
         self._headers: dict[str, str] = {}
         self._body = bytearray()
-        self._head_bytes = 0  # fed since the last request, as long as its head is not complete; -1 afterwards
-        self._keep_alive = True
+        self._head_bytes = self._unfinished_bytes = 0
 
     # --- the parser's callbacks ---
+
+    def on_message_begin(self) -> None:
+        self._in_message = self._in_head = True
 
     def on_url(self, part: bytes) -> None:
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(self._headers) >= MAX_HEADERS:
+        self._head_bytes += len(name) + len(value)
+        text, key = value.decode("latin-1"), name.decode("latin-1").lower()
+        if key in self._headers:
+            text = self._headers[key] + ("; " if key == "cookie" else ", ") + text
+        elif len(self._headers) >= MAX_HEADERS:
             raise TooLarge(f"expected at most {MAX_HEADERS} headers, got more")
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._headers[key] = text
 
     def on_headers_complete(self) -> None:
-        self._head_bytes = -1
+        self._in_head = False
+        self._check_head(self._head_bytes + len(self._target))
         length = self._headers.get("content-length", "0")
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
             raise TooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got {length}")
-        if self._headers.get("expect", "").lower() == "100-continue":
+        if self._headers.get("expect", "").lower() == "100-continue" and self._parser.get_http_version() == "1.1":
             self._out += b"HTTP/1.1 100 Continue\r\n\r\n"
+
+    def _check_head(self, size: int) -> None:
+        if size > MAX_HEAD_BYTES:
+            raise TooLarge(f"expected a request head of at most {MAX_HEAD_BYTES} bytes, got more")
 
     def on_body(self, part: bytes) -> None:
         self._body += part
@@ -82,9 +108,13 @@ class Connection:
             raise TooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got more")
 
     def on_message_complete(self) -> None:
+        self._in_message, self._fed = False, 0
         method = self._parser.get_method().decode("latin-1")
-        target = self._target.decode("latin-1")
-        request = Request(method, target, self._headers, bytes(self._body), self._peer)
+        if method == "CONNECT":
+            raise BadRequest("expected a request to this server, got CONNECT")
+        if "upgrade" in self._headers and self._parser.should_upgrade():
+            return  # the body is still to come: see _feed
+        request = Request(method, origin_form(self._target.decode("latin-1")), self._headers, bytes(self._body), self._peer)
         self._queue.append((request, self._parser.should_keep_alive()))
         self._reset()
         if len(self._queue) > MAX_PIPELINED:
@@ -96,6 +126,7 @@ class Connection:
         """The selector's call for this connection."""
         if mask & selectors.EVENT_WRITE:
             self._write()
+            self.advance()
         if mask & selectors.EVENT_READ and not self.closed:
             self._read(now)
 
@@ -112,23 +143,21 @@ class Connection:
             self._ended = True
             self._settle()
             return
-        self._heard_at = now
         if self._lingering:
             return
         if self.idle:
             self.deadline = now + self._timeout_s
+        self.heard_at = now
         self._parse(data)
         self.advance()
 
     def _parse(self, data: bytes) -> None:
-        if self._head_bytes >= 0:
-            self._head_bytes += len(data)
         try:
-            self._parser.feed_data(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                raise TooLarge(f"expected a request head of at most {MAX_HEAD_BYTES} bytes, got more")
-        except httptools.HttpParserUpgrade:
-            self._failed = problem_answer(BadRequest("expected a request without protocol upgrade"))
+            self._feed(data)
+            if self._in_head:
+                # What is unfinished the parser keeps to itself, so it is counted by what was fed.
+                self._unfinished_bytes += self._fed
+                self._check_head(self._unfinished_bytes)
         except TooLarge as error:
             self._failed = problem_answer(error)
         except httptools.HttpParserCallbackError as error:
@@ -138,14 +167,28 @@ class Connection:
         except httptools.HttpParserError as error:
             self._failed = problem_answer(BadRequest(f"expected an HTTP/1.1 request, got something else: {error}"))
 
+    def _feed(self, data: bytes) -> None:
+        self._fed = len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # An offer to speak another protocol (h2c, by some clients with every request) may be ignored. The parser
+            # ends the message there, before its body: it is read again, by a new one, without the offer.
+            again = _head_without_upgrade(self._parser, self._target, self._headers)
+            self._parser = httptools.HttpRequestParser(self)
+            self._reset()
+            self._feed(again + data[upgrade.args[0] :])
+
     def advance(self) -> None:
         """Hand out the next request when none is being answered; after the last good one, say what was wrong."""
         if self._advancing:
             return
         self._advancing = True
-        while self._queue and not (self.busy or self.closed or self._closing):
+        while self._queue and not (self.busy or self.closed or self._closing or len(self._out) > MAX_UNREAD_BYTES):
             self.busy = True
             request, self._keep_alive = self._queue.popleft()
+            # HTTP/1.0 needs it confirmed; nobody else minds.
+            self._persistence = "keep-alive" if "connection" in request.headers else ""
             self._handle(self, request)
         self._advancing = False
         if self._failed and not (self.busy or self._queue or self._closing):
@@ -163,10 +206,11 @@ class Connection:
             self.advance()
 
     def _send(self, answer: Answer, *, head_only: bool) -> None:
-        self._out += answer.head(self._keep_alive)
-        if not head_only and answer.status != HTTPStatus.NO_CONTENT:
+        last = not self._keep_alive or (self.leaving and not self._queue)
+        self._out += answer.head("close" if last else self._persistence)
+        if not head_only and answer.has_body:
             self._out += answer.body
-        self._closing = self._closing or not self._keep_alive
+        self._closing = self._closing or last
         self._write()
 
     def _write(self) -> None:
@@ -190,7 +234,8 @@ class Connection:
             self._finish()
             return
         wants = selectors.EVENT_WRITE if self._out else 0
-        if not (self._closing or self._ended or self._failed) and len(self._queue) < MAX_PIPELINED // 2:
+        full = len(self._queue) >= MAX_PIPELINED // 2 or len(self._out) > MAX_UNREAD_BYTES
+        if not (full or self._closing or self._ended or self._failed):
             wants |= selectors.EVENT_READ
         self._watch(wants)
 
@@ -211,7 +256,7 @@ class Connection:
             self.close()
         elif not self._lingering:
             self._lingering = True
-            self.deadline = min(self.deadline, self._heard_at + LINGER_S)
+            self.deadline = min(self.deadline, self.heard_at + LINGER_S)
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_WR)
             self._watch(selectors.EVENT_READ)
@@ -224,16 +269,22 @@ class Connection:
                 self._selector.unregister(self.sock)
                 self._events = 0
             self.sock.close()
+            self._forget(self)
 
     def expire(self) -> None:
         """The client was too slow. One that is in the middle of a request is told so, as far as it listens."""
-        if not (self.idle or self._out or self._lingering):
-            self._out += Answer(408, [("Content-Type", "text/plain")], b"too slow\n").head(keep_alive=False) + b"too slow\n"
-            with suppress(OSError):
-                self.sock.send(self._out)
+        if self._in_message and not (self._out or self._lingering):
+            self._keep_alive = False
+            self._send(TOO_SLOW, head_only=False)
         self.close()
 
     @property
     def idle(self) -> bool:
         """Nothing is being asked or answered."""
-        return not (self.busy or self._out or self._queue or self._head_bytes)
+        return not (self.busy or self._out or self._queue or self._in_message)
+
+
+def _head_without_upgrade(parser: Any, target: bytes, headers: Mapping[str, str]) -> bytes:
+    lines = [f"{name}: {value}" for name, value in headers.items() if name != "upgrade"]
+    text = f" HTTP/{parser.get_http_version()}\r\n" + "".join(f"{line}\r\n" for line in lines) + "\r\n"
+    return bytes(parser.get_method()) + b" " + target + text.encode("latin-1")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
-import hiredis
+import msgspec
 from gunicorn.workers.base import Worker
 
 from baliza import metrics
@@ -32,8 +32,13 @@ from tracker.wsgi_bridge import Wsgi, WsgiBridge
 
 __all__ = ["EdgeApp", "EdgeWorker"]
 
-SITES_EVERY_S: Final = 2.0
+SITES_EVERY_S: Final = 1.5
+FIRST_SITES_S: Final = 2.0
 TICK_S: Final = 0.25
+# A connection that was heard of later than this is not closed to make room.
+SILENT_S: Final = 1.0
+# When told to stop, silent clients are given this long to send what is already on its way.
+LAST_WORDS_S: Final = 0.5
 ACCEPT_AT_ONCE: Final = 64
 HOT_PATHS: Final = ("/o", "/o.gif")
 
@@ -75,19 +80,29 @@ class Loop:
         os.set_blocking(self.wake_write, False)
         for fd in (wake_fd, self.wake_read):
             self.selector.register(fd, selectors.EVENT_READ, None)
-        self.accepting = self.draining = False
+        self.accepting = self.open = False
         self.now = time.monotonic()
         self.next_sites = self.next_tick = 0.0
         self.tallies: dict[str, Tally] = {}
         self.statuses: Tally = Tally()
 
     def run(self) -> None:
+        self._wait_for_sites()
+        self.open = True
         self._accept_more()
         while self.worker.alive:
             self._turn()
             if self.worker.ppid != os.getppid():
                 break
         self._drain()
+
+    def _wait_for_sites(self) -> None:
+        """Nobody who comes right after the start should hear that no key is known yet; while the store is down, all do."""
+        until = self.now + FIRST_SITES_S
+        self._tick()
+        while self.worker.alive and self.collector.registry is None and self.now < until:
+            self.next_tick = self.next_sites = 0.0
+            self._turn()
 
     def _turn(self) -> None:
         ready = self.selector.select(TICK_S)
@@ -98,17 +113,27 @@ class Loop:
                 self._wake(key.fd)
             elif owner is self:
                 self._accept(key.fileobj)
+            elif owner is self.link:
+                self.link.on_event(mask, self.now)
             else:
-                owner.on_event(mask, self.now)
+                self._hear(owner, mask)
         self._hand_back()
         self.link.flush()
         if self.now >= self.next_tick:
             self._tick()
 
+    def _hear(self, connection: Connection, mask: int) -> None:
+        try:
+            connection.on_event(mask, self.now)
+        except Exception:
+            # Whatever one client brings about, the others go on.
+            self.worker.log.exception("unforeseen error in a connection")
+            connection.close()
+
     # --- connections ---
 
     def _accept_more(self) -> None:
-        if not (self.accepting or self.draining) and len(self.connections) < self.settings.max_connections:
+        if self.open and not self.accepting and len(self.connections) < self.settings.max_connections:
             for listener in self.listeners:
                 listener.setblocking(False)
                 self.selector.register(listener, selectors.EVENT_READ, self)
@@ -124,13 +149,17 @@ class Loop:
         for _ in range(ACCEPT_AT_ONCE):
             try:
                 sock, address = listener.accept()
-            except OSError:
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self.worker.log.error("cannot accept connections: %s", error)
+                self._accept_no_more()  # until the next tick; the loop would come back to it at once
                 return
             peer = address[0] if isinstance(address, tuple) else "127.0.0.1"
             with suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            timeout_s = self.settings.request_timeout_s
-            self.connections.add(Connection(sock, peer, self.selector, self._handle, timeout_s, self.now))
+            timeout_s, forget = self.settings.request_timeout_s, self.connections.discard
+            self.connections.add(Connection(sock, peer, self.selector, self._handle, forget, timeout_s, self.now))
             if len(self.connections) >= self.settings.max_connections:
                 self._accept_no_more()
                 return
@@ -191,15 +220,27 @@ class Loop:
             self.next_sites = self.now + (SITES_EVERY_S if self.collector.registry else TICK_S)
             self.link.send([("HVALS", keys.SITES)], self._learn_sites, self.now)
             self.link.flush()
-        for connection in [one for one in self.connections if one.closed or (self.now > one.deadline and not one.busy)]:
+        for connection in [one for one in self.connections if self.now > one.deadline and not one.busy]:
             connection.expire()
-            self.connections.discard(connection)
+        if len(self.connections) >= self.settings.max_connections:
+            self._make_room()
         self._accept_more()
         self._publish()
 
+    def _make_room(self) -> None:
+        """Close a tenth of the connections, of those that have been silent longest: others wait at the door."""
+        silent = [one for one in self.connections if one.idle and self.now - one.heard_at > SILENT_S]
+        silent.sort(key=lambda one: one.heard_at)
+        for connection in silent[: self.settings.max_connections // 10]:
+            connection.close()
+
     def _learn_sites(self, replies: Sequence[Any] | StoreDown) -> None:
-        if not isinstance(replies, StoreDown) and not isinstance(replies[0], hiredis.ReplyError):
+        if isinstance(replies, StoreDown):
+            return
+        try:
             self.collector.registry = decode_sites(replies[0])
+        except msgspec.MsgspecError as error:
+            self.worker.log.error("cannot read the sites, going on with those known: %s", error)
 
     def _count(self, site: str, tally: Tally) -> None:
         self.tallies.setdefault(site, Tally()).update(tally)
@@ -218,17 +259,25 @@ class Loop:
         self.statuses.clear()
 
     def _drain(self) -> None:
-        """Take no more connections, answer what was asked, and go."""
-        self.draining = True
-        self._accept_no_more()
-        until = time.monotonic() + self.worker.cfg.graceful_timeout
-        while time.monotonic() < until:
-            for connection in [one for one in self.connections if one.closed or one.idle]:
-                connection.close()
-                self.connections.discard(connection)
-            if not self.connections and self.link.idle:
-                break
+        """Take in who is at the door, answer what was asked, say goodbye with the answers, and go."""
+        self._take_in_the_last()
+        self.now = time.monotonic()
+        silent_until, until = self.now + LAST_WORDS_S, self.now + self.worker.cfg.graceful_timeout
+        while self.now < until and (self.connections or not self.link.idle):
+            for connection in list(self.connections):
+                connection.leaving = True
+                if connection.idle and self.now >= silent_until:
+                    connection.close()
             self._turn()
         self._publish()
         self.link.close()
         self.bridge.close()
+
+    def _take_in_the_last(self) -> None:
+        """Whoever is connected but not accepted would be reset when the process ends."""
+        self.open = False
+        self._accept_no_more()
+        for listener in self.listeners:
+            for _ in range(self.settings.max_connections // ACCEPT_AT_ONCE):
+                self._accept(listener)
+            listener.close()

@@ -6,19 +6,21 @@ trip, and a slow store stops nobody but those who wait for it. Parsing and packi
 
 import errno
 import logging
+import os
 import selectors
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import hiredis
 
 from baliza.errors import BadSetting, StoreDown
 from tracker.observe import Command
 
-__all__ = ["RedisLink", "Waiting"]
+__all__ = ["RedisLink", "Server", "Waiting", "parse_url"]
 
 log = logging.getLogger("baliza.edge")
 
@@ -32,11 +34,16 @@ UNSENT_MOST_BYTES: Final = 32 * 1024 * 1024
 
 
 class RedisLink:
-    """States: down (next try at `retry_at`), connecting, ready. All methods are the loop's; none blocks."""
+    """States: down (next try at `retry_at`), connecting, ready. All methods are the loop's; none blocks, but for the look-up
+    of the store's name when connecting.
+    """
 
     def __init__(self, url: str, selector: selectors.BaseSelector, timeout_s: float, library: str) -> None:
-        self._family, self._address, self._greeting = _parse(url)
-        self._selector, self._timeout_s, self._library = selector, timeout_s, library
+        self._server = parse_url(url)
+        self._attempts = 0
+        self._selector, self._timeout_s = selector, timeout_s
+        self._load: Command = ("FUNCTION", "LOAD", "REPLACE", library)
+        self._loading, self._said, self._quiet_until = False, "", 0.0
         self._socket: socket.socket | None = None
         self._ready = False
         self._unsent = bytearray()
@@ -53,9 +60,12 @@ class RedisLink:
         elif len(self._unsent) > UNSENT_MOST_BYTES:
             done(StoreDown("the live store does not keep up"))
         else:
-            for command in commands:
-                self._unsent += hiredis.pack_command(command)  # type: ignore[arg-type]
-            self._waiting.append((len(commands), done, now + self._timeout_s))
+            self._queue(commands, done, now)
+
+    def _queue(self, commands: Sequence[Command], done: Waiting, now: float) -> None:
+        for command in commands:
+            self._unsent += hiredis.pack_command(command)  # type: ignore[arg-type]
+        self._waiting.append((len(commands), done, now + self._timeout_s))
 
     def flush(self) -> None:
         """Write what is queued, as far as the socket takes it."""
@@ -77,32 +87,35 @@ class RedisLink:
             if mask & selectors.EVENT_WRITE:
                 self._write()
             if mask & selectors.EVENT_READ:
-                self._read()
+                self._read(now)
         except (OSError, hiredis.HiredisError) as error:
             self._fail(str(error), now)
 
     def close(self) -> None:
         """Drop the connection; whoever waits is told."""
-        self._fail("closing", 0.0)
+        self._drop("closing")
 
     @property
     def idle(self) -> bool:
         return not self._waiting
 
     def _connect(self, now: float) -> None:
-        self._socket = socket.socket(self._family, socket.SOCK_STREAM)
-        self._socket.setblocking(False)
-        if self._family != socket.AF_UNIX:
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        failed = self._socket.connect_ex(self._address)
-        if failed not in (0, errno.EINPROGRESS):
-            self._fail(errno.errorcode.get(failed, str(failed)), now)
+        """Looked up anew each time, for a store that is started again may have moved; of several addresses take turns."""
+        try:
+            addresses = self._server.addresses()
+            family, address = addresses[self._attempts % len(addresses)]
+            self._socket = socket.socket(family, socket.SOCK_STREAM)
+            self._socket.setblocking(False)
+            if family != socket.AF_UNIX:
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            failed = self._socket.connect_ex(address)
+            if failed not in (0, errno.EINPROGRESS):
+                raise OSError(failed, os.strerror(failed))
+        except OSError as error:
+            self._fail(str(error), now)
             return
         self._reader = hiredis.Reader()
-        greeting = [*self._greeting, ("FUNCTION", "LOAD", "REPLACE", self._library)]
-        for command in greeting:
-            self._unsent += hiredis.pack_command(command)  # type: ignore[arg-type]
-        self._waiting.append((len(greeting), self._greeted, now + self._timeout_s))
+        self._queue([*self._server.greeting, self._load], self._greeted, now)
         self._watch(selectors.EVENT_READ | selectors.EVENT_WRITE)
 
     def _greeted(self, replies: Sequence[Any] | StoreDown) -> None:
@@ -112,6 +125,18 @@ class RedisLink:
         if refused:
             raise OSError(f"the live store refuses us: {refused[0]}")
         self._ready, self._retry_s = True, RETRY_S
+        log.info("live store reached")
+
+    def _load_again(self, now: float) -> None:
+        """The functions are gone though the connection is not: somebody flushed them, or a replica took over."""
+        if not self._loading:
+            self._loading = True
+            self._queue([self._load], self._loaded, now)
+
+    def _loaded(self, replies: Sequence[Any] | StoreDown) -> None:
+        self._loading = False
+        if not isinstance(replies, StoreDown):
+            log.warning("live store had lost its functions; they are loaded again")
 
     def _watch(self, events: int) -> None:
         assert self._socket is not None
@@ -134,7 +159,7 @@ class RedisLink:
             self._unsent.clear()
         self._watch(selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0))
 
-    def _read(self) -> None:
+    def _read(self, now: float) -> None:
         assert self._socket is not None
         try:
             data = self._socket.recv(READ_BYTES)
@@ -149,48 +174,75 @@ class RedisLink:
             if len(self._replies) == count:
                 self._waiting.popleft()
                 replies, self._replies = self._replies, []
-                done(_or_error(replies) if done is not self._greeted else replies)
+                self._hand_over(done, replies, now)
+
+    def _hand_over(self, done: Waiting, replies: Sequence[Any], now: float) -> None:
+        """An error among the replies (full, read only, loading) means that nothing of it was accepted for certain."""
+        for reply in replies:
+            if isinstance(reply, hiredis.ReplyError) and done != self._greeted:
+                self._complain(str(reply), now)
+                done(StoreDown("the live store could not take it"))
+                return
+        done(replies)
+
+    def _complain(self, error: str, now: float) -> None:
+        if error != self._said or now >= self._quiet_until:  # a full store says so to every request
+            self._said, self._quiet_until = error, now + 1.0
+            log.error("the live store answered: %s", error)
+        if "Function not found" in error:
+            self._load_again(now)
 
     def _fail(self, why: str, now: float) -> None:
+        if self._ready or self._retry_s == RETRY_S:
+            log.warning("live store lost: %s", why)
+        self._attempts += not self._ready
+        self._retry_at, self._retry_s = now + self._retry_s, min(self._retry_s * 2, RETRY_MOST_S)
+        self._drop(why)
+
+    def _drop(self, why: str) -> None:
         if self._socket is not None:
             if self._events:
                 self._selector.unregister(self._socket)
             self._socket.close()
-        if self._ready or self._retry_s == RETRY_S:
-            log.warning("live store lost: %s", why)
         self._socket, self._events, self._ready = None, 0, False
         self._unsent.clear()
         self._replies = []
         waiting, self._waiting = self._waiting, deque()
-        self._retry_at, self._retry_s = now + self._retry_s, min(self._retry_s * 2, RETRY_MOST_S)
         for _, done, _ in waiting:
             done(StoreDown(f"the live store does not answer: {why}"))
 
 
-def _or_error(replies: list[Any]) -> Sequence[Any] | StoreDown:
-    """An error reply (full, read only, loading, library gone) means that nothing of it was accepted for certain."""
-    for reply in replies:
-        if isinstance(reply, hiredis.ReplyError):
-            log.error("the live store answered: %s", reply)
-            return StoreDown("the live store could not take it")
-    return replies
+@dataclass(frozen=True)
+class Server:
+    """Where the live store is and what it wants to hear first."""
+
+    host: str
+    port: int
+    path: str  # of a Unix socket; empty: TCP
+    greeting: tuple[Command, ...]
+
+    def addresses(self) -> list[tuple[int, Any]]:
+        """(family, address) of each way to it. Blocks while a name is looked up; OSError when it has none."""
+        if self.path:
+            return [(socket.AF_UNIX, self.path)]
+        return [(info[0], info[4]) for info in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)]
 
 
-def _parse(url: str) -> tuple[int, Any, list[Command]]:
-    """(address family, address, commands to greet with) of redis://[user:password@]host:port/db or unix://path?db=0."""
+def parse_url(url: str) -> Server:
+    """Of redis://[user:password@]host:port/db or unix://[:password@]/path?db=0, as redis-py reads them."""
     parts = urlsplit(url)
-    database = parts.path.strip("/") or "0"
+    query = parse_qs(parts.query)
     if parts.scheme == "unix":
-        family, address, database = socket.AF_UNIX, parts.path, "0"
+        path, database = unquote(parts.path), ""
     elif parts.scheme == "redis" and parts.hostname:
-        info = socket.getaddrinfo(parts.hostname, parts.port or 6379, type=socket.SOCK_STREAM)[0]
-        family, address = info[0], info[4]  # type: ignore[assignment]
+        path, database = "", parts.path.strip("/")
     else:
         raise BadSetting(f"redis_url: expected redis://host:port/0 or unix:///path, got the scheme {parts.scheme!r}")
+    database = query.get("db", [database])[0] or "0"
     greeting: list[Command] = []
     if parts.password:
         user = (unquote(parts.username),) if parts.username else ()
         greeting.append(("AUTH", *user, unquote(parts.password)))
     if database != "0":
         greeting.append(("SELECT", database))
-    return family, address, greeting
+    return Server(parts.hostname or "", parts.port or 6379, path, tuple(greeting))

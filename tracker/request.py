@@ -12,7 +12,7 @@ import msgspec
 
 from baliza.errors import BalizaError, StoreDown, Unauthorized, problem
 
-__all__ = ["PIXEL", "Answer", "Request", "client_address", "problem_answer", "truncated"]
+__all__ = ["PIXEL", "Answer", "Request", "client_address", "origin_form", "problem_answer", "truncated"]
 
 # The smallest image there is: a transparent GIF of one pixel, 43 bytes.
 PIXEL: Final = b64decode("R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
@@ -40,23 +40,36 @@ class Request:
         return self.headers.get(name, "")
 
 
+_BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+
+
 @dataclass(slots=True)
 class Answer:
-    """One answer; Content-Length and Connection are the connection's business."""
+    """One answer; Connection is the connection's business. `length`: of the body that a HEAD leaves out."""
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
+    length: int | None = None
 
-    def head(self, keep_alive: bool) -> bytes:
-        """The answer's head as bytes on the wire, up to and with the empty line."""
-        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
+    @property
+    def has_body(self) -> bool:
+        return self.status not in _BODILESS
+
+    def head(self, connection: str = "") -> bytes:
+        """The answer's head as bytes on the wire, up to and with the empty line. `connection` empty: no such header."""
+        lines = [f"HTTP/1.1 {self.status} {_PHRASES.get(self.status, 'Other')}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
-        if self.status != HTTPStatus.NO_CONTENT:
-            lines.append(f"Content-Length: {len(self.body)}")
-        if not keep_alive:
-            lines.append("Connection: close")
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+        if self.has_body:
+            lines.append(f"Content-Length: {len(self.body) if self.length is None else self.length}")
+        if connection:
+            lines.append(f"Connection: {connection}")
+        text = "\r\n".join(lines)
+        if text.count("\n") >= len(lines) or text.count("\r") >= len(lines):
+            # A value that breaks the line could pass for a header of ours.
+            text = "\r\n".join(" ".join(line.splitlines()) for line in lines)
+        return f"{text}\r\n\r\n".encode("latin-1", "replace")
 
 
 def problem_answer(error: BalizaError) -> Answer:
@@ -74,7 +87,16 @@ def client_address(peer: str, forwarded_for: str, trusted_proxies: int) -> str:
     if trusted_proxies == 0 or not forwarded_for:
         return peer
     entries = [entry.strip() for entry in forwarded_for.split(",")]
-    return entries[-min(trusted_proxies, len(entries))]
+    return entries[-min(trusted_proxies, len(entries))] or peer
+
+
+def origin_form(target: str) -> str:
+    """Path and query of a target that may come with scheme and authority, as it does to proxies."""
+    if target.startswith("/") or "://" not in target:
+        return target
+    authority, slash, path = target.partition("://")[2].partition("/")
+    _, mark, query = authority.partition("?")
+    return f"/{mark}{query}{slash}{path}" if mark else f"/{path}"
 
 
 @lru_cache(maxsize=8192)

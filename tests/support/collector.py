@@ -12,22 +12,31 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 from redis import Redis
 
 from baliza.embedded.valkey import EmbeddedValkey, free_port
 from baliza.settings import Settings
 from baliza.sites import Site, add_site
 from baliza.stores import install
+from schema import keys
 from tests.support.collecting import event
 
 PARTITIONS = 8
+TRACKER = "baliza.cli serve tracker"
 
 
 class RunningCollector:
-    """`baliza serve tracker` with the site demo (pk_demo, sk_demo, http://shop.test). `extra`: more of its environment."""
+    """`baliza serve tracker` with the site demo (pk_demo, sk_demo, http://shop.test).
 
-    def __init__(self, folder: Path, extra: Mapping[str, str] | None = None, *, redis_url: str = "") -> None:
-        self.folder, self.extra = folder, dict(extra or {})
+    `extra` is more of its environment; `command` another `python -m …`; `redis_url` says where it looks for its live store,
+    {port} being the port of the one that runs.
+    """
+
+    def __init__(
+        self, folder: Path, extra: Mapping[str, str] | None = None, command: str = TRACKER, redis_url: str = ""
+    ) -> None:
+        self.folder, self.extra, self.command = folder, dict(extra or {}), command
         self.valkey = EmbeddedValkey(folder / "valkey")
         self.valkey.start()
         self.redis = Redis.from_url(self.valkey.url)
@@ -36,7 +45,7 @@ class RunningCollector:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "collector.log"
-        self._redis_url = redis_url or self.valkey.url
+        self._redis_url = redis_url.format(port=self.valkey.port) or self.valkey.url
         self.process = self._spawn()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
@@ -49,7 +58,7 @@ class RunningCollector:
         }
         with self.log.open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "baliza.cli", "serve", "tracker"],
+                [sys.executable, "-m", *self.command.split()],
                 stdout=output,
                 stderr=output,
                 env=os.environ | given | self.extra,
@@ -96,6 +105,16 @@ class RunningCollector:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code
+
+    def taken(self) -> set[str]:
+        """The ids of all events that lie in the live store's streams."""
+        found = set()
+        for partition in range(PARTITIONS):
+            for _, fields in self.redis.xrange(keys.events(partition)):
+                outcome = msgspec.msgpack.decode(fields[b"o"])
+                sent = json.loads(fields[b"b"])["events"]
+                found |= {sent[row[0]]["event_id"] for row in outcome}
+        return found
 
     def stop(self, timeout_s: float = 30.0) -> int:
         """End it in order; the exit status."""

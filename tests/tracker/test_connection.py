@@ -1,0 +1,409 @@
+import selectors
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schema.events import MAX_BODY_BYTES
+from tests.support.wire import all_answers, chunked, get, post, split_answer
+from tracker.connection import KEEP_ALIVE_S, LINGER_S, MAX_HEAD_BYTES, MAX_PIPELINED, MAX_UNREAD_BYTES, Connection
+from tracker.request import Answer, Request
+
+TIMEOUT_S = 5.0
+
+
+@dataclass
+class Ends:
+    """A connection on one end of a socket pair, a client on the other. Answers repeat the request, at once or when told."""
+
+    at_once: bool = True
+    now: float = 100.0
+    requests: list[Request] = field(default_factory=list)
+    forgotten: list[Connection] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.client, server = socket.socketpair()
+        self.client.settimeout(2)
+        self.selector = selectors.DefaultSelector()
+        self.connection = Connection(
+            server, "192.0.2.7", self.selector, self._handle, self.forgotten.append, TIMEOUT_S, self.now
+        )
+
+    def _handle(self, _connection: Connection, request: Request) -> None:
+        self.requests.append(request)
+        if self.at_once:
+            self.answer(request)
+
+    def answer(self, request: Request, padding: int = 0) -> None:
+        body = f"{request.method} {request.target} {len(request.body)}".encode() + b"." * padding
+        self.connection.answer(Answer(200, [], body), self.now, head_only=request.method == "HEAD")
+
+    def turn(self) -> None:
+        """Let the connection do all it can do now."""
+        while ready := self.selector.select(0) if self.selector.get_map() else []:
+            for key, mask in ready:
+                key.data.on_event(mask, self.now)
+
+    def send(self, data: bytes) -> None:
+        for start in range(0, len(data), 32_768):
+            self.client.sendall(data[start : start + 32_768])
+            self.turn()
+
+    def received(self) -> bytes:
+        """What has come back so far."""
+        parts = []
+        self.client.setblocking(False)
+        try:
+            while data := self.client.recv(1 << 20):
+                parts.append(data)
+                self.turn()
+        except (BlockingIOError, ConnectionResetError):
+            pass
+        return b"".join(parts)
+
+    def statuses(self) -> list[int]:
+        return [answer.status for answer in all_answers(self.received())]
+
+    def close(self) -> None:
+        self.client.close()
+        self.connection.close()
+        self.selector.close()
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    made = Ends()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def slow_ends() -> Iterator[Ends]:
+    """Answers only when told to."""
+    made = Ends(at_once=False)
+    yield made
+    made.close()
+
+
+def test_keeps_connection_alive(ends: Ends) -> None:
+    for number in range(3):
+        ends.send(post(b"x" * number))
+        (answer,) = all_answers(ends.received())
+        assert answer.body == b"POST /o %d" % number
+        assert "connection" not in answer.headers
+    assert ends.connection.idle
+
+
+def test_answers_pipelined_requests_in_order(slow_ends: Ends) -> None:
+    slow_ends.send(b"".join(get(f"/{number}") for number in range(MAX_PIPELINED)))
+    assert len(slow_ends.requests) == 1, "one request at a time"
+    for number in range(MAX_PIPELINED):
+        slow_ends.answer(slow_ends.requests[number])
+    bodies = [answer.body for answer in all_answers(slow_ends.received())]
+    assert bodies == [b"GET /%d 0" % number for number in range(MAX_PIPELINED)]
+
+
+def test_refuses_more_pipelined_requests_than_it_holds(slow_ends: Ends) -> None:
+    slow_ends.send(b"".join(get(f"/{number}") for number in range(MAX_PIPELINED + 5)))
+    for number in range(MAX_PIPELINED + 1):
+        slow_ends.answer(slow_ends.requests[number])
+    assert slow_ends.statuses() == [200] * (MAX_PIPELINED + 1) + [400]
+
+
+def test_body_may_be_split_anywhere(ends: Ends) -> None:
+    whole = post(b"abc", "X-A: b") + chunked(b"de", b"fgh")
+    ends.send(whole)
+    wanted = ends.received()
+    assert len(all_answers(wanted)) == 2
+    for place in range(1, len(whole)):
+        ends.send(whole[:place])
+        ends.send(whole[place:])
+        assert ends.received() == wanted, f"split at {place}"
+
+
+REQUESTS = st.one_of(
+    st.binary(max_size=300).map(post),
+    st.lists(st.binary(min_size=1, max_size=60), max_size=5).map(lambda parts: chunked(*parts)),
+    st.text(alphabet="abc/?&=%20", max_size=40).map(lambda path: get(f"/{path}")),
+    st.just(get("/h", "Upgrade: h2c", "Connection: Upgrade")),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(REQUESTS, min_size=1, max_size=8), st.data())
+def test_any_split_gets_the_same_answers(requests: list[bytes], data: st.DataObject) -> None:
+    whole = b"".join(requests)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=12)))
+    unsplit, split = Ends(), Ends()
+    try:
+        unsplit.send(whole)
+        for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
+            split.send(whole[start:end])
+        wanted = unsplit.received()
+        assert len(all_answers(wanted)) == len(requests)
+        assert split.received() == wanted
+        assert split.requests == unsplit.requests
+    finally:
+        unsplit.close()
+        split.close()
+
+
+def test_joins_headers_given_twice(ends: Ends) -> None:
+    ends.send(get("/", "X-Forwarded-For: 192.0.2.1", "Cookie: a=1", "x-forwarded-for: 192.0.2.2", "Cookie: b=2"))
+    assert ends.requests[0].header("x-forwarded-for") == "192.0.2.1, 192.0.2.2"
+    assert ends.requests[0].header("cookie") == "a=1; b=2"
+
+
+def test_refuses_announced_large_body_before_it_comes(ends: Ends) -> None:
+    ends.send(post(b"")[:-4].replace(b"Content-Length: 0", b"Content-Length: %d" % (MAX_BODY_BYTES + 1)) + b"\r\n\r\n")
+    assert ends.statuses() == [413]
+    assert ends.requests == []
+
+
+def test_takes_body_of_exactly_the_limit(ends: Ends) -> None:
+    ends.send(post(b"x" * MAX_BODY_BYTES))
+    assert ends.statuses() == [200]
+
+
+def test_refuses_large_chunked_body(ends: Ends) -> None:
+    ends.send(chunked(*[b"x" * 65_536] * 9))
+    (answer,) = all_answers(ends.received())
+    assert answer.status == 413
+    assert b"expected a body of at most 524288 bytes, got more" in answer.body
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        get("/", "X-Long: " + "x" * MAX_HEAD_BYTES),
+        get("/" + "x" * MAX_HEAD_BYTES),
+        get("/", *[f"X-{number}: {'x' * 400}" for number in range(60)]),
+        get("/", *["X-Same: " + "x" * 400] * 60),
+    ],
+    ids=["one header", "target", "many headers", "the same header again"],
+)
+def test_refuses_large_head_however_it_arrives(head: bytes) -> None:
+    for step in (len(head), 1000, 7):
+        ends = Ends()
+        for start in range(0, len(head), step):
+            ends.client.sendall(head[start : start + step])
+            ends.turn()
+            if ends.connection._failed:
+                break
+        assert ends.statuses() == [413], f"in steps of {step}"
+        assert ends.requests == []
+        ends.close()
+
+
+def test_refuses_endless_head_behind_a_good_request(ends: Ends) -> None:
+    ends.send(get("/first") + b"GET / HTTP/1.1\r\nX-Long: ")
+    for _ in range(20):
+        ends.send(b"x" * 1000)
+    assert ends.statuses() == [200, 413]
+
+
+def test_small_unfinished_head_behind_large_requests_is_no_large_head(ends: Ends) -> None:
+    ends.send(post(b"x" * 30_000) + b"GET /next HTTP/1.1\r\nX-A: ")
+    ends.send(b"1\r\n\r\n")
+    assert ends.statuses() == [200, 200]
+
+
+def test_refuses_too_many_headers(ends: Ends) -> None:
+    ends.send(get("/", *[f"X-{number}: 1" for number in range(101)]))
+    assert ends.statuses() == [413]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00\x01\x02 nonsense\r\n\r\n",
+        b"BREW /o HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /o HTTP/9.9\r\nHost: x\r\n\r\n",
+        get("/", "X-Nul: a\x00b"),
+        b"GET / HTTP/1.1\r\nX Y: 1\r\n\r\n",
+        post(b"abc", "Content-Length: 4"),
+        post(b"abc", "Transfer-Encoding: chunked"),
+        post(b"").replace(b"Content-Length: 0", b"Content-Length: -1"),
+        post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked, identity"),
+        chunked(b"abc").replace(b"3\r\n", b"zz\r\n"),
+        b"CONNECT shop.test:443 HTTP/1.1\r\nHost: shop.test\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+    ids=[
+        "binary", "unknown method", "unknown version", "NUL in header", "space in header name", "two lengths",
+        "length and chunks", "negative length", "not chunked last", "chunk size", "CONNECT", "HTTP/2",
+    ],
+)  # fmt: skip
+def test_refuses_what_is_no_request_and_closes(ends: Ends, data: bytes) -> None:
+    ends.send(data)
+    (answer,) = all_answers(ends.received())
+    assert answer.status == 400
+    assert answer.headers["connection"] == "close"
+    assert ends.requests == []
+
+
+def test_folded_header_is_refused_or_one_value(ends: Ends) -> None:
+    ends.send(get("/", "X-Folded: a\r\n b"))
+    statuses = ends.statuses()
+    assert statuses == [400] or (statuses == [200] and "\n" not in ends.requests[0].header("x-folded"))
+
+
+def test_answers_good_requests_before_the_bad_one(slow_ends: Ends) -> None:
+    slow_ends.send(get("/good") + b"nonsense\r\n\r\n")
+    slow_ends.answer(slow_ends.requests[0])
+    assert slow_ends.statuses() == [200, 400]
+
+
+@pytest.mark.parametrize(
+    ("data", "connection", "closed"),
+    [
+        (get("/", version="1.0"), "close", True),
+        (get("/", "Connection: keep-alive", version="1.0"), "keep-alive", False),
+        (get("/", "Connection: close"), "close", True),
+        (get("/", "Connection: keep-alive"), "keep-alive", False),
+        (get("/"), None, False),
+    ],
+)
+def test_closes_as_agreed(ends: Ends, data: bytes, connection: str | None, closed: bool) -> None:
+    ends.send(data)
+    (answer,) = all_answers(ends.received())
+    assert answer.headers.get("connection") == connection
+    assert ends.connection.closed == closed
+    assert (ends.forgotten == [ends.connection]) == closed
+
+
+def test_head_gets_length_without_body(ends: Ends) -> None:
+    ends.send(get("/o.gif", method="HEAD") + get("/next"))
+    split = split_answer(ends.received(), of_head=True)
+    assert split
+    assert split[0].headers["content-length"] == str(len("HEAD /o.gif 0"))
+    assert all_answers(split[1])[0].body == b"GET /next 0"
+
+
+def test_tells_the_waiting_client_to_go_on(ends: Ends) -> None:
+    head, _, body = post(b"abc", "Expect: 100-continue").partition(b"\r\n\r\n")
+    ends.send(head + b"\r\n\r\n")
+    assert ends.received() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    ends.send(body)
+    assert ends.statuses() == [200]
+
+
+def test_does_not_tell_old_or_refused_clients_to_go_on(ends: Ends) -> None:
+    ends.send(post(b"", "Expect: 100-continue", version="1.0"))
+    assert ends.statuses() == [200]
+    other = Ends()
+    other.send(post(b"", "Expect: 100-continue").replace(b"Content-Length: 0", b"Content-Length: 999999"))
+    assert other.statuses() == [413]
+    other.close()
+
+
+def test_upgrade_is_ignored(ends: Ends) -> None:
+    offer = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
+    ends.send(post(b"hello", *offer) + get("/ws", "Connection: Upgrade", "Upgrade: websocket") + get("/next"))
+    bodies = [answer.body for answer in all_answers(ends.received())]
+    assert bodies == [b"POST /o 5", b"GET /ws 0", b"GET /next 0"]
+    assert ends.requests[0].body == b"hello"
+
+
+def test_absolute_target_is_a_path(ends: Ends) -> None:
+    ends.send(post(b"", target="http://collector.test/o") + get("http://collector.test?a=1"))
+    assert [request.path for request in ends.requests] == ["/o", "/"]
+
+
+def test_half_closed_client_gets_its_answer(slow_ends: Ends) -> None:
+    slow_ends.send(get("/"))
+    slow_ends.client.shutdown(socket.SHUT_WR)
+    slow_ends.turn()
+    assert not slow_ends.connection.closed
+    slow_ends.answer(slow_ends.requests[0])
+    assert slow_ends.statuses() == [200]
+    assert slow_ends.connection.closed
+
+
+def test_client_that_vanished_is_forgotten(slow_ends: Ends) -> None:
+    slow_ends.send(get("/"))
+    slow_ends.client.close()
+    slow_ends.turn()
+    slow_ends.answer(slow_ends.requests[0], padding=500_000)
+    slow_ends.turn()
+    assert slow_ends.forgotten == [slow_ends.connection]
+
+
+def test_client_that_vanishes_in_a_request_is_forgotten(ends: Ends) -> None:
+    ends.send(post(b"abcdef")[:-3])
+    ends.client.close()
+    ends.turn()
+    assert ends.forgotten == [ends.connection]
+    assert ends.requests == []
+
+
+def test_asks_nothing_more_of_one_who_does_not_read() -> None:
+    ends = Ends(at_once=False)
+    ends._handle = lambda _connection, request: (ends.requests.append(request), ends.answer(request, 100_000))  # type: ignore[method-assign]
+    ends.connection._handle = ends._handle
+    ends.client.setblocking(False)
+    pending = get("/big") * 2000
+    try:
+        for _ in range(200):
+            pending = pending[ends.client.send(pending) :]
+            ends.turn()
+    except BlockingIOError:
+        pass
+    assert len(ends.requests) < 50
+    assert len(ends.connection._out) < 2 * MAX_UNREAD_BYTES + 100_000
+    asked = len(ends.requests)
+    assert len(ends.received()) > 200_000
+    assert len(ends.requests) > asked, "goes on when the client reads"
+    ends.close()
+
+
+def test_slow_client_is_told_so(ends: Ends) -> None:
+    ends.send(b"GET / HT")
+    ends.now += TIMEOUT_S - 1
+    ends.send(b"TP/1.1\r\n")
+    assert ends.connection.deadline == 100.0 + TIMEOUT_S, "more bytes give no more time"
+    ends.connection.expire()
+    assert ends.statuses() == [408]
+    assert ends.connection.closed
+
+
+def test_slow_client_behind_a_good_request_is_told_so(ends: Ends) -> None:
+    ends.send(get("/") + b"GET /second HT")
+    assert not ends.connection.idle
+    ends.connection.expire()
+    assert ends.statuses() == [200, 408]
+
+
+def test_silent_client_is_closed_without_a_word(ends: Ends) -> None:
+    ends.send(get("/"))
+    assert ends.connection.deadline == ends.now + KEEP_ALIVE_S
+    ends.received()
+    ends.connection.expire()
+    assert ends.received() == b""
+    assert ends.connection.closed
+
+
+def test_refused_client_may_end_its_sending(ends: Ends) -> None:
+    ends.send(b"POST /o HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n")
+    for _ in range(100):
+        ends.send(b"x" * 10_000)
+    assert not ends.connection.closed
+    assert ends.connection.deadline <= ends.now + LINGER_S
+    assert ends.statuses() == [413]
+    ends.client.close()
+    ends.turn()
+    assert ends.connection.closed
+
+
+def test_leaving_connection_closes_with_its_last_answer(slow_ends: Ends) -> None:
+    slow_ends.send(get("/1") + get("/2"))
+    slow_ends.connection.leaving = True
+    slow_ends.answer(slow_ends.requests[0])
+    slow_ends.answer(slow_ends.requests[1])
+    first, second = all_answers(slow_ends.received())
+    assert "connection" not in first.headers
+    assert second.headers["connection"] == "close"
+    assert slow_ends.connection.closed

@@ -1,0 +1,224 @@
+import logging
+import selectors
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from baliza.embedded.valkey import EmbeddedValkey, free_port
+from baliza.errors import BadSetting, StoreDown
+from baliza.stores import function_library
+from tracker.redislink import RedisLink, parse_url
+
+Replies = list[Sequence[Any] | StoreDown]
+
+
+class Driven:
+    """A link and a loop that turns as long as a test wants something."""
+
+    def __init__(self, url: str, timeout_s: float = 0.3) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.link = RedisLink(url, self.selector, timeout_s, function_library())
+        self.link.tick(time.monotonic())
+
+    def turn_until(self, wanted: Callable[[], bool], most_s: float = 5.0) -> float:
+        """Turn until it is so; the seconds that it took."""
+        began = time.monotonic()
+        while not wanted():
+            assert time.monotonic() - began < most_s, f"not so after {most_s} s"
+            for key, mask in self.selector.select(0.01) if self.selector.get_map() else []:
+                key.data.on_event(mask, time.monotonic())
+            self.link.flush()
+            self.link.tick(time.monotonic())
+        return time.monotonic() - began
+
+    def ask(self, *commands: tuple[Any, ...]) -> Sequence[Any] | StoreDown:
+        got: Replies = []
+        self.link.send(commands, got.append, time.monotonic())
+        self.turn_until(lambda: bool(got))
+        return got[0]
+
+    def ready(self) -> bool:
+        return self.link._ready
+
+    def close(self) -> None:
+        self.link.close()
+        self.selector.close()
+
+
+@pytest.fixture
+def drive() -> Iterator[Callable[..., Driven]]:
+    made: list[Driven] = []
+
+    def make(url: str, timeout_s: float = 0.3) -> Driven:
+        made.append(Driven(url, timeout_s))
+        return made[-1]
+
+    yield make
+    for driven in made:
+        driven.close()
+
+
+Drive = Callable[..., Driven]
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    server = EmbeddedValkey(tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "greeting"),
+    [
+        ("redis://127.0.0.1", ("127.0.0.1", 6379), ()),
+        ("redis://:s%40cret@127.0.0.1:7000/3", ("127.0.0.1", 7000), (("AUTH", "s@cret"), ("SELECT", "3"))),
+        ("redis://me:pw@127.0.0.1/0", ("127.0.0.1", 6379), (("AUTH", "me", "pw"),)),
+        ("redis://127.0.0.1?db=2", ("127.0.0.1", 6379), (("SELECT", "2"),)),
+        ("unix:///run/valkey.sock?db=1", "/run/valkey.sock", (("SELECT", "1"),)),
+        ("unix://:pw@/run/valkey.sock", "/run/valkey.sock", (("AUTH", "pw"),)),
+    ],
+)
+def test_reads_urls_as_the_driver_does(url: str, address: object, greeting: object) -> None:
+    server = parse_url(url)
+    assert [found for _, found in server.addresses()] == [address]
+    assert server.greeting == greeting
+
+
+@pytest.mark.parametrize("url", ["rediss://127.0.0.1", "http://127.0.0.1", "redis://", "nonsense"])
+def test_refuses_urls_that_it_cannot_use(url: str) -> None:
+    with pytest.raises(BadSetting, match="redis_url: expected redis://host:port/0 or unix:///path"):
+        parse_url(url)
+
+
+@pytest.mark.redis
+def test_hands_replies_back_in_order(valkey_url: str, drive: Drive) -> None:
+    driven = drive(valkey_url)
+    driven.turn_until(driven.ready)
+    got: Replies = []
+    for number in range(500):
+        driven.link.send([("ECHO", str(number)), ("PING",)], got.append, time.monotonic())
+    driven.turn_until(lambda: len(got) == 500)
+    assert got == [[b"%d" % number, b"PONG"] for number in range(500)]
+    assert driven.link.idle
+
+
+@pytest.mark.redis
+def test_writes_more_than_a_socket_takes(valkey_url: str, drive: Drive) -> None:
+    driven = drive(valkey_url, timeout_s=5.0)
+    driven.turn_until(driven.ready)
+    text = b"x" * 500_000
+    got: Replies = []
+    for _ in range(20):
+        driven.link.send([("ECHO", text)], got.append, time.monotonic())
+    driven.turn_until(lambda: len(got) == 20)
+    assert got == [[text]] * 20
+
+
+@pytest.mark.redis
+def test_refuses_at_once_while_down(drive: Drive) -> None:
+    driven = drive(f"redis://127.0.0.1:{free_port()}")
+    assert isinstance(driven.ask(("PING",)), StoreDown)
+
+
+@pytest.mark.redis
+def test_error_reply_is_store_down_for_its_request_alone(valkey_url: str, drive: Drive) -> None:
+    driven = drive(valkey_url)
+    driven.turn_until(driven.ready)
+    got: Replies = []
+    driven.link.send([("PING",), ("NO-SUCH-COMMAND",)], got.append, time.monotonic())
+    driven.link.send([("PING",)], got.append, time.monotonic())
+    driven.turn_until(lambda: len(got) == 2)
+    assert isinstance(got[0], StoreDown)
+    assert got[1] == [b"PONG"]
+
+
+@pytest.mark.redis
+def test_loads_functions_again_when_they_are_gone(own_valkey: EmbeddedValkey, drive: Drive) -> None:
+    driven = drive(own_valkey.url)
+    driven.turn_until(driven.ready)
+    assert driven.ask(("FUNCTION", "FLUSH")) == [b"OK"]
+    call = ("FCALL", "plan_batch_v1", 2, "lease", "manifest", "nobody", "plan")
+    assert isinstance(driven.ask(call), StoreDown)
+    driven.turn_until(lambda: driven.link.idle)
+    assert driven.ask(call) == [0]
+
+
+@pytest.mark.redis
+def test_says_that_the_password_is_wrong_and_tries_again(
+    own_valkey: EmbeddedValkey, drive: Drive, caplog: pytest.LogCaptureFixture
+) -> None:
+    driven = drive(f"redis://:wrong@127.0.0.1:{own_valkey.port}")
+    driven.turn_until(lambda: "WRONGPASS" in caplog.text)
+    assert isinstance(driven.ask(("PING",)), StoreDown)
+    assert "wrong@" not in caplog.text
+    right = drive(own_valkey.url)
+    right.turn_until(right.ready)
+    assert right.ask(("CONFIG", "SET", "requirepass", "wrong")) == [b"OK"]
+    driven.turn_until(driven.ready)
+
+
+@pytest.mark.redis
+def test_gives_up_on_a_store_that_hangs(own_valkey: EmbeddedValkey, drive: Drive) -> None:
+    driven = drive(own_valkey.url, timeout_s=0.3)
+    driven.turn_until(driven.ready)
+    got: Replies = []
+    driven.link.send([("DEBUG", "SLEEP", "1")], got.append, time.monotonic())
+    driven.link.send([("CLIENT", "PAUSE", "1500", "ALL"), ("PING",)], got.append, time.monotonic())
+    took_s = driven.turn_until(lambda: len(got) == 2)
+    assert took_s < 0.6
+    assert isinstance(got[1], StoreDown)
+    driven.turn_until(driven.ready, most_s=8)
+    assert driven.ask(("PING",)) == [b"PONG"]
+
+
+@pytest.mark.redis
+def test_connects_again_after_a_kill(own_valkey: EmbeddedValkey, drive: Drive, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    driven = drive(own_valkey.url)
+    driven.turn_until(driven.ready)
+    own_valkey.kill()
+    driven.turn_until(lambda: not driven.ready())
+    assert isinstance(driven.ask(("PING",)), StoreDown)
+    own_valkey.start()
+    driven.turn_until(driven.ready)
+    assert driven.ask(("PING",)) == [b"PONG"]
+    assert caplog.text.count("live store lost") == 1
+    assert caplog.text.count("live store reached") == 2
+
+
+@pytest.mark.redis
+def test_takes_the_next_address_when_one_does_not_answer(
+    own_valkey: EmbeddedValkey, drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name may stand for ::1 and 127.0.0.1 while the store listens on one of them only."""
+    nobody = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", free_port()))
+    somebody = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", own_valkey.port))
+    monkeypatch.setattr("tracker.redislink.socket.getaddrinfo", lambda *_, **__: [nobody, somebody])
+    driven = drive(own_valkey.url)
+    driven.turn_until(driven.ready)
+    assert driven.ask(("PING",)) == [b"PONG"]
+
+
+@pytest.mark.network
+def test_name_that_nobody_has_is_tried_again(drive: Drive, caplog: pytest.LogCaptureFixture) -> None:
+    driven = drive("redis://nowhere.invalid")
+    assert "live store lost" in caplog.text
+    assert isinstance(driven.ask(("PING",)), StoreDown)
+
+
+@pytest.mark.network
+def test_gives_up_on_what_does_not_speak_redis(drive: Drive, caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        driven = drive(f"redis://127.0.0.1:{listener.getsockname()[1]}")
+        driven.turn_until(lambda: driven.link._socket is not None)
+        other, _ = listener.accept()
+        with other:
+            other.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            driven.turn_until(lambda: "live store lost" in caplog.text)
+    assert not driven.ready()
