@@ -16,14 +16,18 @@ CREATE TABLE sessions
     checkouts    SimpleAggregateFunction(sum, UInt64),
     purchases    SimpleAggregateFunction(sum, UInt64),
     revenue      SimpleAggregateFunction(sumMap, Map(String, Decimal(38, 6))),
-    landing      AggregateFunction(argMin, Tuple(String, String, String, String, String), Tuple(DateTime64(3, 'UTC'), UInt32))
+    landing      AggregateFunction(argMin, Tuple(String, String, String, String, String), UInt64)
                  COMMENT 'page path, referrer, source, medium, campaign of the first event',
-    cart         AggregateFunction(argMax, Tuple(UInt32, Decimal(18, 6), String), Tuple(DateTime64(3, 'UTC'), UInt32))
+    cart_pieces  AggregateFunction(argMax, UInt32, UInt64)
+                 COMMENT 'after the last event; numbers only, because summaries merge it for every session',
+    cart         AggregateFunction(argMax, Tuple(UInt32, Decimal(18, 6), String), UInt64)
                  COMMENT 'pieces, value, currency after the last event',
-    device       SimpleAggregateFunction(any, LowCardinality(String)),
-    browser      SimpleAggregateFunction(any, LowCardinality(String)),
-    os           SimpleAggregateFunction(any, LowCardinality(String)),
-    bot          SimpleAggregateFunction(max, String)
+    -- max: an event from the shop's server says nothing of these, and nothing is less than anything
+    device       SimpleAggregateFunction(max, String),
+    browser      SimpleAggregateFunction(max, String),
+    os           SimpleAggregateFunction(max, String),
+    bot          SimpleAggregateFunction(max, String),
+    INDEX by_session session_id TYPE bloom_filter GRANULARITY 1
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(opened_at)

@@ -16,9 +16,9 @@ SELECT
     sumMap(s.revenue) AS revenue,
     argMinMerge(s.landing) AS landing,
     argMaxMerge(s.cart) AS cart,
-    any(s.device) AS device,
-    any(s.browser) AS browser,
-    any(s.os) AS os,
+    max(s.device) AS device,
+    max(s.browser) AS browser,
+    max(s.os) AS os,
     max(s.bot) AS bot,
     cart.1 > 0 AND purchases = 0 AND ended_at < fromUnixTimestamp64Milli(%(idle_before)s, 'UTC') AS abandoned
 FROM sessions AS s

@@ -13,10 +13,10 @@ FROM
         sum(s.purchases) AS purchases,
         sumMap(s.revenue) AS revenue,
         argMinMergeIf(s.landing, %(source)s != '') AS landing,
-        argMaxMerge(s.cart) AS cart,
-        any(s.device) AS device,
+        argMaxMerge(s.cart_pieces) AS pieces_left,
+        max(s.device) AS device,
         max(s.bot) AS bot,
-        cart.1 > 0 AND purchases = 0 AND ended_at < fromUnixTimestamp64Milli(%(idle_before)s, 'UTC') AS abandoned
+        pieces_left > 0 AND purchases = 0 AND ended_at < fromUnixTimestamp64Milli(%(idle_before)s, 'UTC') AS abandoned
     FROM sessions AS s
     WHERE s.site = %(site)s
       AND s.opened_at >= fromUnixTimestamp64Milli(%(opened_from)s, 'UTC')
