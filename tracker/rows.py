@@ -14,7 +14,7 @@ from tracker.enrich import Agent, agent_of
 from tracker.observe import Context, order_value_micros
 from tracker.traffic import path_of, traffic_of
 
-__all__ = ["COLUMNS", "BadEntry", "Purchase", "purchases_of", "rows_of"]
+__all__ = ["COLUMNS", "BadEntry", "Purchase", "opened", "purchases_of", "rows_of"]
 
 ZERO: Final = Decimal(0)
 COLUMNS: Final = (
@@ -66,7 +66,7 @@ _NOT_A_BROWSER: Final = Agent("", "", "", "")
 
 def rows_of(entry: Mapping[bytes, bytes]) -> list[tuple[Any, ...]]:
     """The rows of one stream entry, in the order of COLUMNS. Raises BadEntry."""
-    return [_row(event, outcome, context) for event, outcome, context in _opened(entry)]
+    return [_row(event, outcome, context) for event, outcome, context in opened(entry)]
 
 
 def purchases_of(entry: Mapping[bytes, bytes]) -> list[Purchase]:
@@ -76,12 +76,12 @@ def purchases_of(entry: Mapping[bytes, bytes]) -> list[Purchase]:
         return []
     return [
         Purchase(context.site, event.customer_id, outcome.at_ms)
-        for event, outcome, context in _opened(entry)
+        for event, outcome, context in opened(entry)
         if event.type == "purchase" and event.customer_id
     ]
 
 
-def _opened(entry: Mapping[bytes, bytes]) -> Iterator[tuple[Event, Outcome, Context]]:
+def opened(entry: Mapping[bytes, bytes]) -> Iterator[tuple[Event, Outcome, Context]]:
     try:
         events = _body.decode(entry[b"b"]).events
         context = _context.decode(entry[b"c"])
