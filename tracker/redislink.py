@@ -27,7 +27,7 @@ log = logging.getLogger("baliza.edge")
 # Called with the replies in order, or with what went wrong.
 Waiting = Callable[[Sequence[Any] | StoreDown], None]
 RETRY_S: Final = 0.25
-RETRY_MOST_S: Final = 2.0
+RETRY_MOST_S: Final = 1.0
 READ_BYTES: Final = 256 * 1024
 # More than this waiting to be written means that the store does not read: say so instead of growing.
 UNSENT_MOST_BYTES: Final = 32 * 1024 * 1024

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -126,6 +128,9 @@ class RunningCollector:
             return self.process.wait()
 
     def close(self) -> None:
-        self.stop()
+        """Away with all of it; what is worth a graceful end has had it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
         self.redis.close()
         self.valkey.kill()

@@ -1,4 +1,4 @@
-"""The edge worker's process as clients find it. What its live store can do to it: test_edge_store; signals: test_edge_signals."""
+"""The edge worker's process as clients find it. Troubles of its live store: test_edge_store; signals: test_edge_signals."""
 
 import socket
 import threading
@@ -141,8 +141,7 @@ def test_client_that_never_reads_costs_little(odd: RunningCollector) -> None:
         before = worker.memory_info().rss
         wire.sock.settimeout(0.2)
         with pytest.raises(TimeoutError):
-            for _ in range(100_000):
-                wire.send(get("/large/1000000"))
+            wire.send(get("/large/1000000") * 100_000)
         assert worker.memory_info().rss - before < 40_000_000
     assert odd.post({}) == 400
 
