@@ -1,48 +1,62 @@
-"""The command line. Services are imported late, inside their command: the ground does not stand on them."""
+"""The command line. Commands are imported when they are called: `baliza --help` answers at once, on any box."""
 
 import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import click
 
 from baliza import __version__
 from baliza.errors import BalizaError
 
-__all__ = ["cli", "main"]
+__all__ = ["COMMANDS", "cli", "main"]
 
-# Command → where it is defined. Imported when it is called (or when its help is asked for).
+STOPPED_BY_USER: Final = 130
+DRIVERS: Final = ("redis", "clickhouse_driver")
+
+
+class Late(NamedTuple):
+    """Where a command is defined, and its line in the list of commands: the beginning of its own help."""
+
+    where: str
+    help: str
+
+
 COMMANDS: Final = {
-    "up": "baliza.commands.run:up",
-    "demo": "baliza.commands.run:demo",
-    "serve": "baliza.commands.run:serve",
-    "health": "baliza.commands.run:health",
-    "migrate": "baliza.commands.stores:migrate",
-    "settings": "baliza.commands.stores:settings",
-    "site": "baliza.commands.registry:site",
-    "user": "baliza.commands.registry:user",
-    "token": "baliza.commands.registry:token",
-    "train": "personalizer.cli:train",
-    "replay": "tracker.cli:replay",
-    "quarantine": "tracker.cli:quarantine",
-    "report": "console.cli:report",
-}
+    "up": Late("baliza.commands.run:up", "Run everything on this box"),
+    "demo": Late("baliza.commands.run:demo", "The same as `up`, with a demo shop and simulated shoppers"),
+    "serve": Late("baliza.commands.serve:serve", "Run one service"),
+    "health": Late("baliza.commands.serve:health", "Exit 0 when URL answers 200, else 1"),
+    "migrate": Late("baliza.commands.stores:migrate", "Bring ClickHouse's tables and the live store's functions up to date"),
+    "settings": Late("baliza.commands.stores:settings", "List every setting with its value, its variable and what it means"),
+    "site": Late("baliza.commands.registry:site", "Sites"),
+    "user": Late("baliza.commands.registry:user", "Users of the console"),
+    "token": Late("baliza.commands.registry:token", "Bearer tokens for the report API"),
+    "train": Late("personalizer.cli:train", "Learn a model from the history and let it serve at once"),
+    "replay": Late("tracker.cli:replay", "Send a log of real shoppers through the public door, as if they came again"),
+    "report": Late("console.cli:report", "Reports"),
+}  # fmt: skip
 
 
 class LateCommands(click.Group):
     """A group whose commands are loaded when they are needed."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[name].partition(":")
+        module, _, attribute = COMMANDS[name].where.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Without loading any of them, which takes seconds."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, late.help) for name, late in COMMANDS.items()])
 
 
 @click.group(cls=LateCommands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,14 +70,42 @@ def cli() -> None:
     """
 
 
-def main(arguments: Sequence[str] | None = None) -> Any:
-    """The entry point: what baliza raises on purpose is told in a sentence, without a traceback."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point. What is raised on purpose, and what a store's driver raises, is told in a sentence.
+
+    Exits 0 when all went well, 1 or 2 when not, 130 after Ctrl-C.
+    """
+    # Only what baliza itself says: an HTTP client would tell every request.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("baliza").setLevel(logging.INFO)
     try:
-        return cli.main(args=arguments, prog_name="baliza")
-    except BalizaError as error:
-        click.echo(f"baliza: {error}", err=True)
+        sys.exit(cli.main(args=arguments, prog_name="baliza", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        sys.exit(STOPPED_BY_USER)
+    except BrokenPipeError:
+        # Who reads our output (head, less) has seen enough; Python would complain once more at its end.
+        sys.stdout = None
+        sys.exit(1)
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        click.echo(f"baliza: {sentence}", err=True)
         sys.exit(2)
+
+
+def _sentence(error: Exception) -> str | None:
+    """What to tell a person. None for a bug of ours: that needs its traceback."""
+    if isinstance(error, BalizaError):
+        return str(error)
+    if type(error).__module__.partition(".")[0] in DRIVERS:
+        first_line = import_module("baliza.stores").first_line
+        return f"a store answered with an error: {first_line(error)}"
+    return None
 
 
 if __name__ == "__main__":

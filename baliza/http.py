@@ -1,6 +1,7 @@
 """HTTP manners that all Flask apps share: problem answers (RFC 9457), bearer keys, health, readiness, metrics."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 
@@ -50,9 +51,10 @@ def problem_answer(error: BalizaError) -> Response:
 
 def bearer() -> str:
     """The bearer key of the request. Unauthorized when there is none."""
-    kind, _, key = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not key:
-        raise Unauthorized("expected the header `Authorization: Bearer sk_…` with the site's secret key, got none")
+    kind, _, key = request.headers.get("Authorization", "").strip().partition(" ")
+    if kind.lower() != "bearer" or not key.strip():
+        came = f"the scheme {kind[:20]!r}" if key else "none"
+        raise Unauthorized(f"expected the header `Authorization: Bearer sk_…` with the site's secret key, got {came}")
     return key.strip()
 
 
@@ -83,8 +85,8 @@ def int_argument(name: str, default: int, least: int, most: int) -> int:
     raw = request.args.get(name)
     if raw is None:
         return default
-    if not raw.isascii() or not raw.isdigit() or not least <= int(raw) <= most:
-        raise BadRequest(f"{name}: expected a whole number from {least} to {most}, got {raw!r}")
+    if not re.fullmatch("[0-9]{1,18}", raw) or not least <= int(raw) <= most:
+        raise BadRequest(f"{name}: expected a whole number from {least} to {most}, got {raw[:50]!r}")
     return int(raw)
 
 
@@ -111,6 +113,10 @@ def _readiness(probes: Mapping[str, Probe]) -> Response:
             found[name] = probe()
         except BalizaError as error:
             found[name] = f"not ready: {error}"
+            ready = False
+        except Exception:
+            log.exception("the probe %s failed", name)
+            found[name] = "not ready: it could not be asked; the log says more"
             ready = False
     return json_answer({"ready": ready, **found}, 200 if ready else 503)
 

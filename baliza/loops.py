@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -10,19 +11,22 @@ from collections.abc import Callable, Mapping
 from flask import Flask
 from werkzeug.serving import make_server
 
+from baliza.errors import PortTaken
 from baliza.http import Probe, base_app
 from baliza.settings import Settings
 
-__all__ = ["PARENT_VARIABLE", "end_with_parent", "run_loop"]
+__all__ = ["end_with_parent", "run_loop"]
 
-PARENT_VARIABLE = "BALIZA_PARENT_PID"
 log = logging.getLogger("baliza.loops")
 
 
 def run_loop(
     name: str, settings: Settings, loop: Callable[[Settings, threading.Event], None], probes: Mapping[str, Probe]
 ) -> None:
-    """Run a loop until SIGTERM or SIGINT; meanwhile answer /health, /ready and /metrics if settings.health_port says so."""
+    """Run a loop until SIGTERM or SIGINT; meanwhile answer /health, /ready and /metrics if settings.health_port says so.
+
+    Main thread only. PortTaken when the health port is in use.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -33,7 +37,16 @@ def run_loop(
 
 def _serve_health(app: Flask, settings: Settings) -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server(settings.health_host, settings.health_port, app, threaded=True)
+    host, port = settings.health_host, settings.health_port
+    # Bound here, because werkzeug prints and exits when it cannot bind.
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise PortTaken(
+            f"the health port {port} on {host} cannot be had ({error.strerror}); choose another BALIZA_HEALTH_PORT"
+        ) from None
+    with listener:
+        server = make_server(host, port, app, threaded=True, fd=listener.fileno())
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
 
 

@@ -1,22 +1,35 @@
 """All settings: one frozen object, read once at the edge from baliza.toml and the environment (which wins)."""
 
+import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from baliza.errors import BadSetting
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["ENV_PREFIX", "PARENT_VARIABLE", "Settings", "load_settings"]
 
 ENV_PREFIX = "BALIZA_"
+PARENT_VARIABLE = "BALIZA_PARENT_PID"  # no setting: how a supervisor tells a service whom to end with
 
 
-def setting(default: Any, help_text: str, *, least: float | None = None, most: float | None = None) -> Any:
-    """A field with its help text (shown by `baliza settings`, tested against the docs) and its bounds."""
-    return field(default=default, metadata={"help": help_text, "least": least, "most": most})
+# A pattern, and what it asks for in words.
+Form = tuple[str, str]
+HOST: Form = (r"[\w.:%-]+", "a host name or an address without a port, such as 127.0.0.1 or 0.0.0.0")
+WEB_URL: Form = (r"(https?://[^\s/?#]+[^\s?#]*)?", "a URL such as https://events.shop.example, or nothing")
+REDIS_URL: Form = (r"((rediss?|unix)://\S+)?", "a URL such as redis://:password@host:6379/0 or unix:///path, or nothing")
+CLICKHOUSE_URL: Form = (r"(clickhouses?://\S+)?", "a URL such as clickhouse://user:password@host:9000/baliza, or nothing")
+
+
+def setting(
+    default: Any, help_text: str, *, least: float | None = None, most: float | None = None, form: Form | None = None
+) -> Any:
+    """A field with its help text (shown by `baliza settings`, tested against the docs), its bounds and its form."""
+    return field(default=default, metadata={"help": help_text, "least": least, "most": most, "form": form})
 
 
 @dataclass(frozen=True)
@@ -24,13 +37,19 @@ class Settings:
     """What can be set. Each name is BALIZA_<NAME> in the environment and <name> in baliza.toml; units are in the names."""
 
     data_dir: Path = setting(Path("data"), "folder of everything that is kept: engines, models, secrets")
-    redis_url: str = setting("", "redis://… or unix://… of a Redis or Valkey server; empty: the embedded Valkey")
-    clickhouse_url: str = setting("", "clickhouse://user:password@host:9000/baliza; empty: the embedded engine")
-    public_host: str = setting("127.0.0.1", "address of the public port (beacon, offers, server API)")
-    public_port: int = setting(8000, "the public port", least=0, most=65535)
-    private_host: str = setting("127.0.0.1", "address of the private port (console, reports)")
-    private_port: int = setting(8001, "the private port", least=0, most=65535)
-    public_url: str = setting("", "base URL under which shops reach the public port; empty: made of host and port")
+    redis_url: str = setting(
+        "", "redis://… or unix://… of a Redis or Valkey server; empty: the embedded Valkey", form=REDIS_URL
+    )
+    clickhouse_url: str = setting(
+        "", "clickhouse://user:password@host:9000/baliza; empty: the embedded engine", form=CLICKHOUSE_URL
+    )
+    public_host: str = setting("127.0.0.1", "address of the public port (beacon, offers, server API)", form=HOST)
+    public_port: int = setting(8000, "the public port", least=1, most=65535)
+    private_host: str = setting("127.0.0.1", "address of the private port (console, reports)", form=HOST)
+    private_port: int = setting(8001, "the private port", least=1, most=65535)
+    public_url: str = setting(
+        "", "base URL under which shops reach the public port; empty: made of host and port", form=WEB_URL
+    )
     trusted_proxies: int = setting(0, "how many X-Forwarded-For entries, from the right, to believe", least=0, most=10)
     secure_cookies: bool = setting(True, "cookies only over https (browsers make an exception for localhost)")
     partitions: int = setting(64, "partitions of the live store; fixed when the store is first used", least=1, most=4096)
@@ -51,7 +70,9 @@ class Settings:
     train_days: int = setting(90, "days of history that a model learns from", least=1)
     ingest_workers: int = setting(1, "ingest processes; each has its share of the partitions", least=1, most=64)
     ingest_worker: int = setting(0, "which of them this process is, from 0", least=0, most=63)
-    health_host: str = setting("127.0.0.1", "address on which loops (ingest, retargeting, trainer) answer /health")
+    health_host: str = setting(
+        "127.0.0.1", "address on which loops (ingest, retargeting, trainer) answer /health", form=HOST
+    )
     health_port: int = setting(0, "port on which a loop answers /health, /ready and /metrics; 0: none", least=0, most=65535)
     retarget_interval_s: float = setting(5.0, "seconds between two looks for abandoned carts", least=0.1)
 
@@ -60,26 +81,56 @@ class Settings:
         return self.data_dir / "models"
 
     @property
+    def local_url(self) -> str:
+        """Where a process on this box reaches the public port."""
+        return f"http://{_reachable(self.public_host)}:{self.public_port}"
+
+    @property
+    def console_url(self) -> str:
+        """Where a person on this box reaches the console."""
+        return f"http://{_reachable(self.private_host)}:{self.private_port}"
+
+    @property
     def base_url(self) -> str:
-        return self.public_url.rstrip("/") or f"http://{self.public_host}:{self.public_port}"
+        """Where shops and browsers reach the public port."""
+        return self.public_url.rstrip("/") or self.local_url
+
+
+def _reachable(host: str) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what it is replaced by is the point
+    return f"[{host}]" if ":" in host else host
 
 
 def load_settings(env: Mapping[str, str] | None = None, toml_file: Path | None = None) -> Settings:
     """Read baliza.toml (where it exists) and BALIZA_… variables. BadSetting names the variable or the key."""
     env = os.environ if env is None else env
-    toml_file = toml_file or Path(env.get(f"{ENV_PREFIX}CONFIG", "baliza.toml"))
+    toml_file = toml_file or _named_file(env)
     given: dict[str, Any] = {}
+    places: dict[str, str] = {}
     kinds = get_type_hints(Settings)
     for name, raw in _from_toml(toml_file).items():
         if name not in kinds:
             raise BadSetting(f"{toml_file}: there is no setting {name!r}; `baliza settings` lists them")
-        given[name] = _convert(f"{name} in {toml_file}", raw, kinds[name])
+        places[name] = f"{name} in {toml_file}"
+        given[name] = _convert(places[name], raw, kinds[name])
     for name in kinds:
         variable = ENV_PREFIX + name.upper()
         if variable in env:
+            places[name] = variable
             given[name] = _convert(variable, env[variable], kinds[name])
-    _check_bounds(given, env, toml_file)
-    return Settings(**given)
+    for entry in fields(Settings):
+        if entry.name in given:
+            _check(places[entry.name], given[entry.name], entry.metadata)
+    settings = Settings(**given)
+    _check_together(settings)
+    return settings
+
+
+def _named_file(env: Mapping[str, str]) -> Path:
+    named = env.get(f"{ENV_PREFIX}CONFIG")
+    if named and not Path(named).is_file():
+        raise BadSetting(f"{ENV_PREFIX}CONFIG: expected a file, got {named!r}")
+    return Path(named or "baliza.toml")
 
 
 def _from_toml(file: Path) -> dict[str, Any]:
@@ -89,6 +140,8 @@ def _from_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSetting(f"{file}: not TOML: {error}") from None
+    except OSError as error:
+        raise BadSetting(f"{file}: cannot be read: {error.strerror}") from None
 
 
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
@@ -100,19 +153,40 @@ def _convert(where: str, raw: Any, kind: type) -> Any:
             return raw if isinstance(raw, bool) else _WORDS[str(raw).strip().lower()]
         if isinstance(raw, bool) or (kind is int and isinstance(raw, float)):
             raise ValueError
-        return kind(raw)
+        if kind in (str, Path) and (not isinstance(raw, str) or (kind is Path and not raw)):
+            raise ValueError
+        value = kind(raw)
+        if kind is float and not math.isfinite(value):
+            raise ValueError
+        return value
     except (ValueError, TypeError, KeyError):
         words = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path", str: "text"}
         raise BadSetting(f"{where}: expected {words[kind]}, got {raw!r}") from None
 
 
-def _check_bounds(given: Mapping[str, Any], env: Mapping[str, str], toml_file: Path) -> None:
-    for entry in fields(Settings):
-        if entry.name not in given or entry.default is MISSING:
-            continue
-        value, least, most = given[entry.name], entry.metadata["least"], entry.metadata["most"]
-        if (least is not None and value < least) or (most is not None and value > most):
-            variable = ENV_PREFIX + entry.name.upper()
-            where = variable if variable in env else f"{entry.name} in {toml_file}"
-            upper = f" and ≤ {most}" if most is not None else ""
-            raise BadSetting(f"{where}: expected a value ≥ {least}{upper}, got {value}")
+def _check(where: str, value: Any, rules: Mapping[str, Any]) -> None:
+    least, most, form = rules["least"], rules["most"], rules["form"]
+    if (least is not None and value < least) or (most is not None and value > most):
+        upper = f" and ≤ {most}" if most is not None else ""
+        raise BadSetting(f"{where}: expected a value ≥ {least}{upper}, got {value}")
+    if form and not re.fullmatch(form[0], value):
+        # What came is not repeated: it may hold a password.
+        raise BadSetting(f"{where}: expected {form[1]}")
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.ingest_worker >= settings.ingest_workers:
+        raise BadSetting(
+            f"BALIZA_INGEST_WORKER: expected less than BALIZA_INGEST_WORKERS ({settings.ingest_workers}), because the "
+            f"workers are counted from 0; got {settings.ingest_worker}"
+        )
+    if settings.ingest_workers > settings.partitions:
+        raise BadSetting(
+            f"BALIZA_INGEST_WORKERS: expected at most one for each of the {settings.partitions} partitions, "
+            f"got {settings.ingest_workers}"
+        )
+    if settings.session_max_s < settings.session_idle_s:
+        raise BadSetting(
+            f"BALIZA_SESSION_MAX_S: expected at least BALIZA_SESSION_IDLE_S ({settings.session_idle_s}), "
+            f"got {settings.session_max_s}"
+        )

@@ -9,7 +9,9 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
@@ -34,6 +36,9 @@ __all__ = [
 ]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+USER_NAME = re.compile(r"[\w.@+-]{1,100}")
+HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9.])?|[0-9a-f]*:[0-9a-f:.]+")
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Site(Struct, frozen=True):
@@ -120,7 +125,7 @@ def add_site(
         publishable_key=publishable_key or f"pk_{secrets.token_urlsafe(12)}",
         secret_digest=digest(secret_key),
         origins=tuple(checked_origin(origin) for origin in origins),
-        timezone=timezone,
+        timezone=checked_timezone(timezone),
         require_consent=require_consent,
     )
     if not redis.hsetnx(keys.SITES, name, msgspec.json.encode(site)):
@@ -128,34 +133,61 @@ def add_site(
     return site, secret_key
 
 
+def checked_timezone(name: str) -> str:
+    """The name of a time zone. BadRequest when nobody knows it."""
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, ValueError, OSError):  # a folder of zones, such as Europe, is an OSError
+        raise BadRequest(f"time zone: expected a name such as Europe/Madrid or UTC, got {name!r}") from None
+
+
 def checked_origin(origin: str) -> str:
     """scheme://host[:port] in the form that browsers send, or `*`. BadRequest when it is neither."""
     if origin == "*":
         return origin
-    parts = urlsplit(origin)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise BadRequest(f"origin: expected https://host[:port] or *, got {origin!r}")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode()  # browsers say xn--… for what is not ASCII
+    except (ValueError, UnicodeError):
+        host, port = "", None
+    more = (parts.path.strip("/"), parts.query, parts.fragment, parts.username, parts.password) if host else ()
+    if not HOST.fullmatch(host) or parts.scheme not in DEFAULT_PORTS or any(more):
+        raise BadRequest(f"origin: expected https://host[:port], without a path, or *, got {origin!r}")
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + (f":{port}" if port and port != DEFAULT_PORTS[parts.scheme] else "")
 
 
 def add_user(redis: RedisClient, name: str, password: str, sites: Iterable[str]) -> User:
-    """Register a console user, or set the password and sites of one. BadRequest on a short password."""
+    """Register a console user, or set the password and sites of one.
+
+    BadRequest on a bad name or a short password, NotFound when there is no such site.
+    """
+    if not USER_NAME.fullmatch(name):
+        raise BadRequest(f"user name: expected 1 to 100 letters, digits or . _ @ + -, got {name!r}")
     if len(password) < 8:
         raise BadRequest(f"password: expected at least 8 characters, got {len(password)}")
-    user = User(name, generate_password_hash(password), tuple(sites))
+    sites = tuple(sites)
+    known = load_sites(redis).by_name
+    for site in sites:
+        if site not in known:
+            raise NotFound(f"there is no site named {site!r}; `baliza site list` shows all")
+    user = User(name, generate_password_hash(password), sites)
     redis.hset(keys.USERS, name, msgspec.json.encode(user))
     return user
 
 
-# Compared with when there is no such user, so that the answer takes as long.
-_NOBODY = generate_password_hash(secrets.token_hex(8))
+@cache
+def _nobodys_hash() -> str:
+    return generate_password_hash(secrets.token_hex(8))
 
 
 def check_user(redis: RedisClient, name: str, password: str) -> User | None:
     """The user if the password is right. Takes the same time whether or not the name exists."""
+    nobodys_hash = _nobodys_hash()  # made before we know whether it is needed, else the first time would tell
     stored = redis.hget(keys.USERS, name)
     user = msgspec.json.decode(stored, type=User) if stored else None
-    right = check_password_hash(user.password_hash if user else _NOBODY, password)
+    right = check_password_hash(user.password_hash if user else nobodys_hash, password)
     return user if user and right else None
 
 
@@ -185,13 +217,15 @@ class CachedRegistry:
     def __call__(self) -> SiteRegistry:
         """The registry of now. Blocks for one round trip at most every `max_age_s`. StoreDown if it was never read."""
         now = self._monotonic()
-        if self._known is None or now - self._read_at > self._max_age_s:
-            try:
-                self._known = call(lambda: load_sites(self._redis))
-            except StoreDown:
-                if self._known is None:
-                    raise
-            self._read_at = now
+        if self._known is not None and now - self._read_at <= self._max_age_s:
+            return self._known
+        # Set before asking: while one thread waits for a store that is away, the others go on with what is known.
+        self._read_at = now
+        try:
+            self._known = call(lambda: load_sites(self._redis))
+        except StoreDown:
+            if self._known is None:
+                raise
         return self._known
 
 

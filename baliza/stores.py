@@ -1,18 +1,22 @@
 """Connections to the two stores, and what is installed in them: the function library and the partition count."""
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
+import msgspec
 from clickhouse_driver import Client
 from clickhouse_driver import errors as clickhouse_errors
 from redis import Redis
 from redis import exceptions as redis_errors
 
 from baliza.errors import BadSetting, StoreDown
+from baliza.files import write_private
 from baliza.settings import Settings
 from schema import keys
 
@@ -22,6 +26,9 @@ __all__ = [
     "call",
     "clickhouse",
     "clickhouse_url",
+    "create_database",
+    "endpoints_file",
+    "first_line",
     "function_library",
     "install",
     "query",
@@ -43,8 +50,7 @@ def write_endpoints(settings: Settings, redis_url: str, clickhouse_url: str) -> 
     """Tell other commands on this box where the embedded engines are. Readable by the owner only: it holds passwords."""
     file = endpoints_file(settings)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.touch(mode=0o600)
-    file.write_text(json.dumps({"redis_url": redis_url, "clickhouse_url": clickhouse_url}))
+    write_private(file, json.dumps({"redis_url": redis_url, "clickhouse_url": clickhouse_url}))
 
 
 def redis_url(settings: Settings) -> str:
@@ -58,14 +64,23 @@ def clickhouse_url(settings: Settings) -> str:
 
 
 def _url(settings: Settings, name: str) -> str:
-    file = endpoints_file(settings)
-    found: str = getattr(settings, name) or (json.loads(file.read_text()).get(name, "") if file.exists() else "")
+    found: str = getattr(settings, name) or _endpoints(settings).get(name, "")
     if not found:
         raise BadSetting(
             f"{name} is not set and nothing runs in {settings.data_dir.resolve()}: "
             f"start `baliza up` there, or set BALIZA_{name.upper()}"
         )
     return found
+
+
+def _endpoints(settings: Settings) -> dict[str, str]:
+    file = endpoints_file(settings)
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadSetting(f"{file} cannot be read ({error}); start `baliza up` again, it writes it anew") from None
 
 
 def redis(settings: Settings) -> RedisClient:
@@ -81,14 +96,39 @@ def clickhouse(settings: Settings) -> Client:
     return Client.from_url(clickhouse_url(settings))
 
 
+def create_database(settings: Settings) -> None:
+    """Make the database that the history's URL names, when it is missing. Raises StoreDown."""
+    url = clickhouse_url(settings)
+    name = urlsplit(url).path.strip("/")
+    if not re.fullmatch(r"\w+", name):
+        raise BadSetting(
+            f"BALIZA_CLICKHOUSE_URL: expected the name of a database after the host (…:9000/baliza), got {name!r}"
+        )
+    client = Client.from_url(urlsplit(url)._replace(path="/default").geturl())
+    try:
+        call(lambda: client.execute(f"CREATE DATABASE IF NOT EXISTS {name}"))
+    finally:
+        client.disconnect()
+
+
 def call(action: Callable[[], T]) -> T:
     """Run something that talks to a store; its driver's connection errors become StoreDown."""
     try:
         return action()
     except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.BusyLoadingError) as error:
         raise StoreDown(f"the live store does not answer: {error}") from error
-    except (clickhouse_errors.NetworkError, clickhouse_errors.SocketTimeoutError, EOFError) as error:
-        raise StoreDown(f"the history does not answer: {error}") from error
+    except (redis_errors.OutOfMemoryError, redis_errors.ReadOnlyError) as error:
+        raise StoreDown(f"the live store takes nothing: {error}") from error
+    # clickhouse-driver lets the system's errors through when a connection breaks under a query; redis-py never does.
+    except (clickhouse_errors.NetworkError, clickhouse_errors.SocketTimeoutError, EOFError, ConnectionError) as error:
+        raise StoreDown(f"the history does not answer: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """The error in one line. ClickHouse's have a stack trace under it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = " ".join(lines[:2]) if lines[:1] and re.fullmatch(r"Code: \d+\.", lines[0]) else "".join(lines[:1])
+    return said.partition(" Stack trace:")[0] or type(error).__name__
 
 
 def query(name: str) -> str:

@@ -1,6 +1,6 @@
 """Everything on one box under one parent: start in order, start again what dies, stop in reverse."""
 
-import fcntl
+import errno
 import logging
 import os
 import signal
@@ -8,27 +8,37 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import IO, Protocol
 
-from redis import Redis
-from redis.exceptions import RedisError
-
-from baliza import stores
 from baliza.embedded.clickhouse import EmbeddedClickHouse
-from baliza.embedded.valkey import EmbeddedValkey, free_port
-from baliza.errors import BalizaError, PortTaken
-from baliza.loops import PARENT_VARIABLE
-from baliza.settings import ENV_PREFIX, Settings
+from baliza.embedded.valkey import EmbeddedValkey, end_left_over, steady_port
+from baliza.errors import BadSetting, BalizaError, EngineError, PortTaken
+from baliza.files import hold, hold_together, holder, wait_until_free
+from baliza.settings import ENV_PREFIX, PARENT_VARIABLE, Settings
 
-__all__ = ["Child", "Part", "Supervisor", "check_ports", "environment", "lock_data_dir"]
+__all__ = [
+    "Child",
+    "Part",
+    "Supervisor",
+    "check_ports",
+    "engines",
+    "environment",
+    "lock_data_dir",
+    "metrics_folder",
+    "take_over",
+]
 
 log = logging.getLogger("baliza.supervisor")
 
 RESTART_MOST_S = 10.0
-STEADY_S = 30.0  # a part that ran this long may be started again at once
+STEADY_S = 30.0  # who ran this long did not die of how it was started
+STOP_WITHIN_S = 25.0
+# What a killed supervisor leaves behind notices within a second, then answers what it was asked.
+LEFT_OVER_ENDS_WITHIN_S = STOP_WITHIN_S + 5
 
 
 class Part(Protocol):
@@ -42,7 +52,7 @@ class Part(Protocol):
     def running(self) -> bool: ...
 
     def stop(self) -> None:
-        """End it in order, and wait for it."""
+        """End it in order, and wait for it. Nothing happens when it does not run."""
 
 
 @dataclass
@@ -54,30 +64,51 @@ class Child:
     extra_env: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def log_file(self) -> Path:
+        return self.settings.data_dir / "logs" / f"{self.name}.log"
+
     def start(self) -> None:
-        logs = self.settings.data_dir / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        with (logs / f"{self.name}.log").open("ab") as output:
+        if self.process is not None:
+            self._end_group()
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        metrics_folder(self.settings.data_dir).mkdir(parents=True, exist_ok=True)
+        lock = hold_together(services_lock(self.settings.data_dir))
+        if lock is None:
+            raise EngineError(f"{self.name}: another supervisor takes over {self.settings.data_dir.resolve()}")
+        with lock, self.log_file.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-m", "baliza.cli", "serve", self.name],
                 stdout=output,
                 stderr=output,
                 env=environment(self.settings) | dict(self.extra_env),
                 start_new_session=True,
+                pass_fds=[lock.fileno()],
             )
+
+    def _end_group(self) -> None:
+        # Workers of a killed gunicorn still have its port.
+        assert self.process is not None
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        lines = self.log_file.read_text(errors="replace").strip().splitlines() if self.log_file.exists() else []
+        return lines[-1] if lines else f"it wrote nothing to {self.log_file}"
 
     def stop(self) -> None:
         if self.process is None:
             return
         self.process.terminate()
         try:
-            self.process.wait(25)
+            self.process.wait(STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
             log.warning("%s did not stop in time; killed", self.name)
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self._end_group()
             self.process.wait()
 
 
@@ -102,6 +133,7 @@ class ClickHousePart:
     name: str = "clickhouse"
 
     def start(self) -> None:
+        self.server.kill()  # closes the pipes of one that died
         self.server.start()
 
     def running(self) -> bool:
@@ -112,120 +144,148 @@ class ClickHousePart:
 
 
 def engines(settings: Settings) -> tuple[list[Part], Settings]:
-    """The embedded engines that the settings leave to us, and settings that point at them. Restarted, they keep their ports."""
+    """The embedded engines that the settings leave to us, and settings that point at them.
+
+    Started again, an engine keeps its port, so that its clients find it.
+    """
     parts: list[Part] = []
     redis_url, clickhouse_url = settings.redis_url, settings.clickhouse_url
+    data_dir = settings.data_dir.resolve()
     if not redis_url:
-        _end_left_over(settings)
-        valkey = EmbeddedValkey(settings.data_dir / "valkey", port=free_port())
+        valkey = EmbeddedValkey(data_dir / "valkey", port=steady_port())
         parts.append(ValkeyPart(valkey))
         redis_url = valkey.url
     if not clickhouse_url:
-        engine = EmbeddedClickHouse(settings.data_dir / "clickhouse", port=free_port())
+        engine = EmbeddedClickHouse(data_dir / "clickhouse", port=steady_port())
         parts.append(ClickHousePart(engine))
         clickhouse_url = engine.url()
-    pointed = {entry.name: getattr(settings, entry.name) for entry in fields(Settings)}
-    return parts, Settings(**(pointed | {"redis_url": redis_url, "clickhouse_url": clickhouse_url}))
+    return parts, replace(settings, redis_url=redis_url, clickhouse_url=clickhouse_url)
 
 
-def _end_left_over(settings: Settings) -> None:
-    """A supervisor that was killed leaves its Valkey behind, and two servers must not write one log: end the old one."""
-    file = stores.endpoints_file(settings)
-    if not file.exists():
-        return
-    try:
-        with Redis.from_url(stores.redis_url(settings), socket_connect_timeout=1, socket_timeout=10) as client:
-            client.shutdown(nosave=True)
-    except (RedisError, BalizaError):
-        log.debug("no live store was left behind")
+def take_over(data_dir: Path, tell: Callable[[str], None]) -> None:
+    """Wait for what a killed supervisor left behind: services end by themselves, and so does the history; Valkey is ended.
+
+    Call with the data folder locked. Raises BalizaError when something stays.
+    """
+    for what, lock in (("services", services_lock(data_dir)), ("history", data_dir / "clickhouse" / "engine.lock")):
+        if wait_until_free(lock, 0):
+            continue
+        tell(f"a former run was killed; waiting for its {what} to end")
+        if not wait_until_free(lock, LEFT_OVER_ENDS_WITHIN_S):
+            raise BalizaError(f"the {what} of a former run in {data_dir.resolve()} do not end; `lsof {lock}` shows them")
+    if end_left_over(data_dir / "valkey"):
+        tell("a former run was killed; its live store has been stopped")
 
 
 @dataclass
 class Supervisor:
-    """Keeps parts running. start() in the given order, stop() in reverse; watch() starts again what died."""
+    """Keeps parts running. start() in the given order, stop() in reverse; watch() starts again what died.
+
+    `tell` hears, in sentences, of every death and every start that failed.
+    """
 
     parts: Sequence[Part]
+    tell: Callable[[str], None] = log.warning
     stopping: threading.Event = field(default_factory=threading.Event)
-    _failures: dict[str, float] = field(default_factory=dict)
+    _started_at: dict[str, float] = field(default_factory=dict)
+    _young_deaths: dict[str, int] = field(default_factory=dict)
     _retry_at: dict[str, float] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start all. If one does not start, those that did are stopped and its error is raised."""
-        for part in self.parts:
-            try:
+        try:
+            for part in self.parts:
                 part.start()
-            except BalizaError:
-                self.stop()
-                raise
+        except BaseException:
+            self.stop()
+            raise
 
     def watch(self, now: float) -> list[str]:
         """Start again what has died, each more slowly every time it dies young. Answers the names of what was started."""
-        started = []
-        for part in self.parts:
-            if part.running() or self.stopping.is_set():
-                continue
+        dead = [] if self.stopping.is_set() else [part for part in self.parts if not part.running()]
+        for part in dead:
             if part.name not in self._retry_at:
-                died_young = now - self._failures.get(part.name, -STEADY_S) < STEADY_S
-                self._retry_at[part.name] = now + (1.0 if not died_young else RESTART_MOST_S / 2)
-                log.warning("%s is not running; starting it again", part.name)
-            if now >= self._retry_at[part.name]:
-                del self._retry_at[part.name]
-                self._failures[part.name] = now
-                try:
-                    part.start()
-                    started.append(part.name)
-                except BalizaError as error:
-                    log.error("%s did not start: %s", part.name, error)
-        return started
+                self._plan_restart(part.name, now)
+        due = [part for part in dead if now >= self._retry_at[part.name]]
+        return [part.name for part in due if self._restart(part, now)]
+
+    def _plan_restart(self, name: str, now: float) -> None:
+        steady = now - self._started_at.get(name, -STEADY_S) >= STEADY_S
+        self._young_deaths[name] = 0 if steady else self._young_deaths.get(name, 0) + 1
+        wait_s = min(RESTART_MOST_S, 2.0 ** self._young_deaths[name])
+        self._retry_at[name] = now + wait_s
+        self.tell(f"{name} has ended; starting it again in {wait_s:.0f} s")
+
+    def _restart(self, part: Part, now: float) -> bool:
+        del self._retry_at[part.name]
+        self._started_at[part.name] = now
+        try:
+            part.start()
+        except (BalizaError, OSError) as error:
+            self.tell(f"{part.name} did not start: {error}")
+            return False
+        return True
 
     def stop(self) -> None:
         """Stop all, the last started first, so that nobody loses a store that it still needs."""
         self.stopping.set()
         for part in reversed(self.parts):
-            if part.running():
-                part.stop()
+            part.stop()
 
 
 def environment(settings: Settings) -> dict[str, str]:
     """The environment of a child: the settings as they are now, and the shared folder of the metrics."""
     given = {ENV_PREFIX + entry.name.upper(): str(getattr(settings, entry.name)) for entry in fields(Settings)}
-    metrics = settings.data_dir / "run" / "metrics"
-    return {**os.environ, **given, "PROMETHEUS_MULTIPROC_DIR": str(metrics.resolve()), PARENT_VARIABLE: str(os.getpid())}
+    metrics = metrics_folder(settings.data_dir).resolve()
+    return {**os.environ, **given, "PROMETHEUS_MULTIPROC_DIR": str(metrics), PARENT_VARIABLE: str(os.getpid())}
+
+
+def metrics_folder(data_dir: Path) -> Path:
+    """Where all processes of a run add up their metrics."""
+    return data_dir / "run" / "metrics"
 
 
 def check_ports(settings: Settings) -> None:
-    """PortTaken when the public or the private port is in use, with what to do about it."""
+    """PortTaken when the public or the private port is in use, BadSetting when it cannot be used at all."""
+    if settings.public_port == settings.private_port:
+        raise BadSetting(f"BALIZA_PUBLIC_PORT and BALIZA_PRIVATE_PORT: expected two ports, got {settings.public_port} twice")
     for name, host, port in (
         ("public", settings.public_host, settings.public_port),
         ("private", settings.private_host, settings.private_port),
     ):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                variable = f"BALIZA_{name.upper()}_PORT"
-                raise PortTaken(
-                    f"the {name} port {port} on {host} is taken ({error.strerror}). Stop what uses it, "
-                    f"or choose another: {variable}={port + 10} baliza …"
-                ) from None
+        variable = f"BALIZA_{name.upper()}_PORT"
+        try:
+            socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise BadSetting(f"{variable}: cannot listen on {host}, port {port}: {error.strerror}") from None
+            other = port + 10 if port < 65_000 else port - 10
+            raise PortTaken(
+                f"the {name} port {port} on {host} is taken. Stop what uses it (`lsof -i :{port}` shows it), "
+                f"or choose another: {variable}={other} baliza …"
+            ) from None
+
+
+def services_lock(data_dir: Path) -> Path:
+    """Held by every service, and by nobody when all have ended."""
+    file = data_dir / "run" / "services.lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
 
 
 def lock_data_dir(data_dir: Path) -> IO[str]:
     """Hold the folder for this process (until it ends). BalizaError naming the process that has it."""
-    run = data_dir / "run"
-    run.mkdir(parents=True, exist_ok=True)
-    lock = (run / "supervisor.lock").open("a+")
+    file = data_dir / "run" / "supervisor.lock"
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.seek(0)
-        pid = lock.read().strip() or "unknown"
-        lock.close()
-        raise BalizaError(
-            f"baliza runs already in {data_dir.resolve()} (process {pid}); stop that, or choose another BALIZA_DATA_DIR"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = hold(file, str(os.getpid()))
+    except OSError as error:
+        raise BadSetting(
+            f"BALIZA_DATA_DIR: expected a folder to write to, got {data_dir.resolve()}: {error.strerror}"
         ) from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
+    if lock is None:
+        raise BalizaError(
+            f"baliza runs already in {data_dir.resolve()} (process {holder(file)}); "
+            "stop that, or choose another BALIZA_DATA_DIR"
+        )
     return lock

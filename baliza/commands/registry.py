@@ -24,9 +24,7 @@ def add(name: str, origins: tuple[str, ...], timezone: str, require_consent: boo
     \b
     Example: baliza site add lamps --origin https://lamps.example --timezone Europe/Madrid
     """
-    settings = load_settings()
-    redis = stores.redis(settings)
-    stores.call(lambda: stores.install(redis, settings))
+    redis = stores.redis(load_settings())
     made, secret = stores.call(
         lambda: sites.add_site(redis, name, origins, timezone=timezone, require_consent=require_consent)
     )
@@ -60,8 +58,8 @@ def set_origins(name: str, origins: tuple[str, ...]) -> None:
     Example: baliza site origins lamps https://lamps.example https://www.lamps.example
     """
     redis = stores.redis(load_settings())
-    stores.call(lambda: sites.set_origins(redis, name, origins))
-    click.echo(f"{name}: {' '.join(origins)}")
+    made = stores.call(lambda: sites.set_origins(redis, name, origins))
+    click.echo(f"{name}: {' '.join(made.origins)}")
 
 
 @click.group()

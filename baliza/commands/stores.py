@@ -1,11 +1,12 @@
 """baliza migrate | settings: what the stores hold and how everything is set."""
 
+import re
 from dataclasses import fields
 
 import click
 
 from baliza import stores
-from baliza.migrations import Migration
+from baliza.errors import BadSetting
 from baliza.migrations import migrate as apply
 from baliza.settings import Settings, load_settings
 
@@ -14,19 +15,27 @@ __all__ = ["migrate", "settings"]
 
 @click.command()
 def migrate() -> None:
-    """Bring ClickHouse's tables and the live store's function library up to this version.
+    """Bring ClickHouse's tables and the live store's functions up to date.
 
     \b
     Example: BALIZA_CLICKHOUSE_URL=clickhouse://default@localhost:9000/baliza baliza migrate
     """
     chosen = load_settings()
-
-    def told(step: Migration) -> None:
-        click.echo(f"applying {step.name}")
-
-    done = apply(stores.clickhouse(chosen), told)
-    stores.call(lambda: stores.install(stores.redis(chosen), chosen))
-    click.echo(f"{len(done)} migrations applied; the history and the live store are up to date")
+    stores.create_database(chosen)
+    client = stores.clickhouse(chosen)
+    try:
+        done = apply(client, lambda step: click.echo(f"applying {step.name}"))
+    finally:
+        client.disconnect()
+    click.echo(f"{len(done)} migrations applied; the history is up to date")
+    try:
+        redis = stores.redis(chosen)
+    except BadSetting:
+        click.echo("no live store is known (BALIZA_REDIS_URL is not set): it was left as it is")
+        return
+    with redis:
+        stores.call(lambda: stores.install(redis, chosen))
+    click.echo("the live store's function library is up to date")
 
 
 @click.command()
@@ -38,6 +47,12 @@ def settings() -> None:
     """
     chosen = load_settings()
     for entry in fields(Settings):
-        value = getattr(chosen, entry.name)
-        shown = "(set)" if value and entry.name.endswith("_url") and "@" in str(value) else value
+        value = str(getattr(chosen, entry.name))
+        shown = without_password(value) if entry.name.endswith("_url") else value
         click.echo(f"BALIZA_{entry.name.upper()}={shown}\n    {entry.metadata['help']}")
+
+
+def without_password(url: str) -> str:
+    """The URL with stars for its password, wherever that stands."""
+    hidden = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", url)
+    return re.sub(r"(?i)([?&]\w*password=)[^&]*", r"\1***", hidden)
