@@ -12,6 +12,8 @@ from user_agents import parse
 __all__ = ["Agent", "agent_of"]
 
 CACHED_AGENTS: Final = 100_000
+# Junk of any length would keep the parsers' patterns busy for long; a real one says what it is in its first part.
+PARSED_CHARACTERS: Final = 500
 # Browsers driven by a program name themselves; the crawler list knows crawlers, not these.
 AUTOMATION: Final = ("HeadlessChrome", "PhantomJS", "Electron", "puppeteer", "playwright", "selenium")
 
@@ -30,6 +32,7 @@ def agent_of(user_agent: str) -> Agent:
     """Classify one user agent string. About 1 ms when it is new, nothing when it was seen."""
     if not user_agent:
         return Agent("other", "", "", "no user agent")
+    user_agent = user_agent[:PARSED_CHARACTERS]
     parsed = parse(user_agent)
     return Agent(_device(parsed), parsed.browser.family, parsed.os.family, _bot_reason(user_agent, parsed.is_bot))
 
