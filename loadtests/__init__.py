@@ -1,0 +1,1 @@
+"""What baliza costs and bears: benchmarks, shoppers for locust, one sample event."""

@@ -1,0 +1,163 @@
+"""Servers for one benchmark: engines and services of baliza in a folder of their own, and F, all on free ports."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from baliza import stores
+from baliza.embedded.clickhouse import EmbeddedClickHouse
+from baliza.embedded.valkey import EmbeddedValkey, free_port
+from baliza.migrations import migrate
+from baliza.settings import Settings
+from baliza.sites import Site, add_site
+from baliza.supervisor import Child
+from loadtests.client import LoadError
+from loadtests.payloads import KEY, SECRET, SHOP
+from loadtests.processes import server_cores
+from schema import keys
+
+__all__ = ["Box", "Server", "box", "empty_flask", "wait_until"]
+
+START_S: Final = 60.0
+Address = tuple[str, int]
+
+
+class Server:
+    """Something that listens: where, and which processes its work is done by (their children count with them)."""
+
+    def __init__(self, name: str, address: Address, pids: Sequence[int]) -> None:
+        self.name, self.address, self.pids = name, address, pids
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address[0]}:{self.address[1]}"
+
+
+class Box:
+    """The stores of one benchmark, with the site `bench` registered. `clickhouse` is None where no history is needed."""
+
+    def __init__(self, settings: Settings, valkey: EmbeddedValkey, clickhouse: EmbeddedClickHouse | None) -> None:
+        self.settings, self.valkey, self.clickhouse = settings, valkey, clickhouse
+        self.redis = stores.redis(settings)
+        stores.install(self.redis, settings)
+        self.site: Site = add_site(self.redis, "bench", [SHOP], publishable_key=KEY, secret_key=SECRET)[0]
+
+    @property
+    def valkey_pid(self) -> int:
+        """The live store's process."""
+        assert self.valkey.process is not None
+        return self.valkey.process.pid
+
+    @contextmanager
+    def serving(self, service: str, workers: int = 1) -> Iterator[Server]:
+        """One service of baliza on a free port, while inside. Its processes are counted together with the live store's."""
+        settings = replace(self.settings, public_port=free_port(), collector_workers=workers)
+        (settings.data_dir / "run" / "metrics").mkdir(parents=True, exist_ok=True)
+        child = Child(service, settings)
+        with server_cores():
+            child.start()
+        assert child.process is not None
+        try:
+            server = Server(service, (settings.public_host, settings.public_port), [child.process.pid, self.valkey_pid])
+            wait_until(lambda: _takes_events(server.url), child.running, settings.data_dir / "logs" / f"{service}.log")
+            yield server
+        finally:
+            child.stop()
+
+    def streamed(self) -> int:
+        """How many accepted requests wait in the streams: an entry is one request."""
+        pipe = self.redis.pipeline(transaction=False)
+        for partition in range(self.settings.partitions):
+            pipe.xlen(keys.events(partition))
+        return int(sum(pipe.execute()))
+
+    def forget_streams(self) -> None:
+        """Drop what waits for the history, as if it had been carried there, and wait until its memory is free."""
+        self.redis.delete(*(keys.events(partition) for partition in range(self.settings.partitions)))
+        # Valkey frees in a thread of its own: without the wait neither memory nor the next load's CPU would be right.
+        while self.redis.info("memory")["lazyfree_pending_objects"]:
+            time.sleep(0.01)
+
+
+@contextmanager
+def box(folder: Path, with_history: bool = False) -> Iterator[Box]:
+    """A box in `folder`, which must be empty. Everything has ended at the end."""
+    valkey = EmbeddedValkey(folder / "valkey")
+    clickhouse = EmbeddedClickHouse(folder / "clickhouse") if with_history else None
+    opened: Box | None = None
+    try:
+        with server_cores():
+            valkey.start()
+            if clickhouse:
+                clickhouse.start()
+        history_url = clickhouse.url() if clickhouse else ""
+        settings = Settings(data_dir=folder / "data", redis_url=valkey.url, clickhouse_url=history_url, redis_timeout_s=10.0)
+        if clickhouse:
+            client = stores.clickhouse(settings)
+            migrate(client)
+            client.disconnect()
+        opened = Box(settings, valkey, clickhouse)
+        yield opened
+    finally:
+        if opened:
+            opened.redis.close()
+        if clickhouse:
+            clickhouse.stop()
+        valkey.stop()
+
+
+@contextmanager
+def empty_flask(folder: Path, worker_class: str) -> Iterator[Server]:
+    """F under one gunicorn worker of this class (gthread with 8 threads), while inside."""
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "8"]
+    command += ["--worker-class", worker_class, "--log-level", "warning", "--no-control-socket", "loadtests.empty_flask:app"]
+    root = str(Path(__file__).parents[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f"flask-{worker_class}.log"
+    with server_cores(), log.open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=root, start_new_session=True)
+    try:
+        server = Server(f"empty Flask view, {worker_class}", ("127.0.0.1", port), [process.pid])
+        wait_until(lambda: _status("POST", f"{server.url}/o") == 204, lambda: process.poll() is None, log)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(25)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.wait()
+
+
+def wait_until(done: Callable[[], bool], alive: Callable[[], bool], log: Path, timeout_s: float = START_S) -> None:
+    """Wait until a server does what is asked. LoadError with the end of its log when it dies or takes too long."""
+    deadline = time.monotonic() + timeout_s
+    while not done():
+        if not alive() or time.monotonic() > deadline:
+            end = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
+            raise LoadError(f"a server did not start within {timeout_s:.0f} s; the end of its log:\n{end}")
+        time.sleep(0.02)
+
+
+def _takes_events(url: str) -> bool:
+    """True when the collector knows the site's key. Asked with an event that leaves no trace: consent was not given."""
+    event = {"event_id": "warm-up", "type": "page_view", "occurred_at": "2026-01-01T00:00:00Z", "consent": "denied"}
+    body = {"visitor": "warm-up", "events": [event]}
+    return _status("POST", f"{url}/o", json=body, headers={"Authorization": f"Bearer {SECRET}"}) == 202
+
+
+def _status(method: str, url: str, **given: object) -> int:
+    try:
+        with httpx.Client(trust_env=False, timeout=5) as client:
+            return client.request(method, url, **given).status_code  # type: ignore[arg-type]
+    except httpx.HTTPError:
+        return 0
