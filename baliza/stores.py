@@ -14,6 +14,8 @@ from clickhouse_driver import Client
 from clickhouse_driver import errors as clickhouse_errors
 from redis import Redis
 from redis import exceptions as redis_errors
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from baliza.errors import BadSetting, StoreDown
 from baliza.files import write_private
@@ -83,11 +85,18 @@ def _endpoints(settings: Settings) -> dict[str, str]:
         raise BadSetting(f"{file} cannot be read ({error}); start `baliza up` again, it writes it anew") from None
 
 
-def redis(settings: Settings) -> RedisClient:
-    """A client of the live store (connects at first use)."""
-    timeout_s = settings.redis_timeout_s
+def redis(settings: Settings, timeout_s: float | None = None) -> RedisClient:
+    """A client of the live store (connects at first use). `timeout_s` in place of settings.redis_timeout_s.
+
+    A connection that the store closed meanwhile is opened again once; a store that does not answer is not waited for twice.
+    """
+    timeout_s = timeout_s or settings.redis_timeout_s
     return Redis.from_url(
-        redis_url(settings), socket_timeout=timeout_s, socket_connect_timeout=timeout_s, health_check_interval=30
+        redis_url(settings),
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        health_check_interval=30,
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis_errors.ConnectionError,)),
     )
 
 

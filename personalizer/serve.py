@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from typing import Final
 
 from flask import Flask
 
@@ -17,12 +18,15 @@ from personalizer.models.store import ModelStore
 from personalizer.retarget import serve_retargeting as retargeting_loop
 from personalizer.train import serve_trainer as training_loop
 
+# An offer that comes later than this comes too late for its page; best sellers come in its place.
+OFFER_STORE_TIMEOUT_S: Final = 0.3
+
 __all__ = ["personalizer_wsgi", "serve_personalizer", "serve_retargeting", "serve_trainer"]
 
 
 def personalizer_wsgi(settings: Settings) -> Flask:
     """The personalizer's Flask app with real connections, clocks and models."""
-    redis = stores.redis(settings)
+    redis = stores.redis(settings, OFFER_STORE_TIMEOUT_S)
     shelf = ModelShelf(ModelStore(settings.model_dir), time.monotonic)
     registry = CachedRegistry(redis, time.monotonic)
     return create_app(
