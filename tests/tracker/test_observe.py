@@ -1,0 +1,76 @@
+"""A validated batch as commands of the live store."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from schema import keys
+from schema.events import Event
+from tests.support.collecting import START, event
+from tracker.beacon import Rejection, decode
+from tracker.checks import TimeWindow
+from tracker.observe import (
+    Context,
+    SessionRules,
+    claim_command,
+    observe_command,
+    order_value_micros,
+    quarantine_command,
+    settle_command,
+)
+
+NOW_MS = int(START.timestamp() * 1000)
+CONTEXT = Context("demo", "v-1", NOW_MS, "browser", True, "192.0.2.0/24", "curl/8")
+
+
+def an_event(*args: Any, **fields: Any) -> Event:
+    return msgspec.convert(event(*args, **fields), Event)
+
+
+def test_all_keys_of_an_observation_lie_in_one_partition() -> None:
+    body = msgspec.json.encode({"events": [event(), event("view_item", item="A")]})
+    decoded = decode(body, TimeWindow(NOW_MS, None, 0))
+    command = observe_command(decoded, [0, 1], CONTEXT, SessionRules(1_800_000, 86_400_000), 64)
+    assert command[:3] == ("FCALL", "observe_v1", 5)
+    tag = f"{{p{keys.partition_of('v-1', 64)}}}"
+    assert all(str(key).startswith(tag) for key in command[3:8])
+    assert command[9] == body
+
+
+def test_only_the_places_asked_for_are_observed() -> None:
+    decoded = decode(msgspec.json.encode({"events": [event(), event(), event("search")]}), TimeWindow(NOW_MS, None, 0))
+    command = observe_command(decoded, [0, 2], CONTEXT, SessionRules(1, 2), 64)
+    sent = msgspec.msgpack.decode(command[8])  # type: ignore[arg-type]
+    assert [(each["n"], each["e"]) for each in sent["events"]] == [(0, "page_view"), (2, "search")]
+    assert sent["rules"] == {"idle": 1, "max": 2, "ttl": keys.VISITOR_TTL_MS, "dedupe": keys.DEDUPE_MS}
+
+
+def test_an_order_is_claimed_and_settled_under_its_own_partition() -> None:
+    purchase = an_event("purchase", item="A", transaction_id="T-1", event_id="e")
+    key = keys.orders(keys.partition_of("T-1", 64), "demo")
+    claimant = keys.event_hash("demo", "v-1", "e")
+    assert claim_command(purchase, CONTEXT, 64) == ("FCALL", "claim_order_v1", 1, key, "T-1", claimant, NOW_MS)
+    assert settle_command(purchase, CONTEXT, 64) == ("HSET", key, "T-1", "+")
+
+
+def test_a_rejected_event_is_kept_with_its_reason() -> None:
+    command = quarantine_command(Rejection(0, "expected", b"x" * 9000), CONTEXT, 64)
+    assert command[:2] == ("XADD", keys.quarantine(keys.partition_of("v-1", 64)))
+    assert command[6:] == ("site", "demo", "at", NOW_MS, "error", "expected", "event", b"x" * 4096)
+
+
+@pytest.mark.parametrize(
+    ("fields", "micros"),
+    [
+        ({"value": "39.9", "items": [("A", "", 1)]}, 39_900_000),
+        ({"value": 0, "items": [("A", "", 1)]}, 0),
+        ({"items": [("A", "", "0.1", 3), ("B", "", "19.99", 2), ("C",)]}, 40_280_000),
+        ({"items": ["A"]}, 0),
+        ({"value": Decimal("0.0000005"), "items": ["A"]}, 0),
+        ({"value": Decimal("0.0000015"), "items": ["A"]}, 2),
+    ],
+)
+def test_an_order_is_worth_its_value_or_its_items(fields: dict[str, Any], micros: int) -> None:
+    assert order_value_micros(an_event("purchase", **fields)) == micros
