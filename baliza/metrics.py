@@ -18,7 +18,7 @@ INGEST_FAILURES: Final = Counter("baliza_ingest_failures", "Inserts into the his
 INGEST_LAG: Final = Gauge(
     "baliza_ingest_lag_seconds", "Age of the oldest event not yet in the history", multiprocess_mode="mostrecent"
 )
-OFFERS: Final = Counter("baliza_offers", "Offer decisions, by placement and what they fell back to", ["fallback"])
+OFFERS: Final = Counter("baliza_offers", "Offer decisions, by what they fell back to", ["fallback"])
 OFFER_SECONDS: Final = Histogram(
     "baliza_offer_seconds",
     "Time to decide an offer, without HTTP",
