@@ -114,6 +114,8 @@ class Child:
 
 @dataclass
 class ValkeyPart:
+    """The embedded live store as a part."""
+
     server: EmbeddedValkey
     name: str = "valkey"
 
@@ -129,6 +131,8 @@ class ValkeyPart:
 
 @dataclass
 class ClickHousePart:
+    """The embedded history as a part."""
+
     server: EmbeddedClickHouse
     name: str = "clickhouse"
 
