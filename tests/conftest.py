@@ -3,13 +3,15 @@
 import logging
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clickhouse_driver import Client
 from redis import Redis
 
+from baliza import stores
 from baliza.embedded.clickhouse import EmbeddedClickHouse
 from baliza.embedded.valkey import EmbeddedValkey
 from baliza.migrations import migrate
@@ -134,3 +136,26 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningColle
         yield running
     finally:
         running.close()
+
+
+@pytest.fixture
+def closing_stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Closes at the end of the test what the code under test opened for the life of a process."""
+    opened: list[Callable[[], object]] = []
+    open_redis, open_clickhouse = stores.redis, stores.clickhouse
+
+    def redis(*given: Any, **named: Any) -> RedisClient:
+        client = open_redis(*given, **named)
+        opened.append(client.close)
+        return client
+
+    def clickhouse(settings: Settings) -> Client:
+        client = open_clickhouse(settings)
+        opened.append(client.disconnect)
+        return client
+
+    monkeypatch.setattr(stores, "redis", redis)
+    monkeypatch.setattr(stores, "clickhouse", clickhouse)
+    yield
+    for close in opened:
+        close()

@@ -7,7 +7,7 @@ from baliza.sites import add_token
 from baliza.stores import RedisClient
 from console.serve import console_wsgi
 
-pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
+pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.usefixtures("closing_stores")]
 
 
 @pytest.mark.usefixtures("history", "demo_site")

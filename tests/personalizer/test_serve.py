@@ -22,7 +22,7 @@ from schema import keys
 from tests.personalizer.planted import NOW, planted_history, planted_model
 from tests.support.rows import insert_events
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("closing_stores")]
 
 
 @contextmanager
