@@ -53,7 +53,8 @@ def test_faros_need_content(kind: str) -> None:
 @pytest.mark.parametrize(
     ("amount", "right"),
     [(0, True), (MAX_MONEY, True), (MAX_MONEY + Decimal("0.000001"), False), (Decimal("-0.000001"), False),
-     (Decimal("NaN"), False), (Decimal("sNaN"), False), (Decimal("-Infinity"), False), (Decimal("1E+999999"), False), (Decimal("1E-999999"), True)],
+     (Decimal("NaN"), False), (Decimal("sNaN"), False),
+     (Decimal("-Infinity"), False), (Decimal("1E+999999"), False), (Decimal("1E-999999"), True)],
 )  # fmt: skip
 def test_money_is_finite_and_within_bounds(name: str, amount: Any, right: bool) -> None:
     assert wrong(**{name: amount}, currency="EUR") == (None if right else name)
