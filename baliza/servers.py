@@ -1,13 +1,19 @@
 """gunicorn, started from here instead of from its own command line."""
 
+import logging
 import os
+import resource
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from gunicorn.app.base import BaseApplication
 from prometheus_client import multiprocess
 
-__all__ = ["GunicornServer", "serve_wsgi"]
+__all__ = ["GunicornServer", "allow_connections", "bind_address", "serve_wsgi"]
+
+log = logging.getLogger("baliza.servers")
+
+OTHER_FILES: Final = 200  # what a process has open besides its clients' connections, amply
 
 
 class GunicornServer(BaseApplication):  # type: ignore[misc]
@@ -36,8 +42,25 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
 
 def serve_wsgi(load_app: Callable[[], Any], host: str, port: int, threads: int, workers: int = 1) -> None:
     """Serve an ordinary WSGI app with gunicorn's threaded worker. Blocks until told to stop."""
-    options = {"bind": f"{host}:{port}", "workers": workers, "threads": threads, "worker_class": "gthread"}
+    options = {"bind": bind_address(host, port), "workers": workers, "threads": threads, "worker_class": "gthread"}
     GunicornServer(load_app, options).run()
+
+
+def bind_address(host: str, port: int) -> str:
+    """As gunicorn wants it: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def allow_connections(count: int) -> int:
+    """Raise this process' limit of open files (often 1,024) for so many connections; what the limit is now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < wanted:
+            log.warning("max_connections %d needs %d open files, but the system allows %d (ulimit -Hn)", count, wanted, hard)
+    return soft
 
 
 def _forget_metrics(_server: Any, worker: Any) -> None:

@@ -21,6 +21,7 @@ __all__ = ["Connection"]
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 MAX_HEADERS: Final = 100
+HEAD_TOO_LARGE: Final = f"expected a request head of at most {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} headers, got more"
 MAX_PIPELINED: Final = 32
 # A client that has this much to read before it gets on is asked nothing more, so that answers do not pile up here.
 MAX_UNREAD_BYTES: Final = 64 * 1024
@@ -82,25 +83,20 @@ class Connection:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_bytes += len(name) + len(value)
-        text, key = value.decode("latin-1"), name.decode("latin-1").lower()
-        if key in self._headers:
-            text = self._headers[key] + ("; " if key == "cookie" else ", ") + text
-        elif len(self._headers) >= MAX_HEADERS:
-            raise TooLarge(f"expected at most {MAX_HEADERS} headers, got more")
-        self._headers[key] = text
+        headers, key, text = self._headers, name.decode("latin-1").lower(), value.decode("latin-1")
+        if key in headers:
+            text = headers[key] + ("; " if key == "cookie" else ", ") + text
+        headers[key] = text
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._check_head(self._head_bytes + len(self._target))
+        if self._head_bytes + len(self._target) > MAX_HEAD_BYTES or len(self._headers) > MAX_HEADERS:
+            raise TooLarge(HEAD_TOO_LARGE)
         length = self._headers.get("content-length", "0")
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
             raise TooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got {length}")
         if self._headers.get("expect", "").lower() == "100-continue" and self._parser.get_http_version() == "1.1":
             self._out += b"HTTP/1.1 100 Continue\r\n\r\n"
-
-    def _check_head(self, size: int) -> None:
-        if size > MAX_HEAD_BYTES:
-            raise TooLarge(f"expected a request head of at most {MAX_HEAD_BYTES} bytes, got more")
 
     def on_body(self, part: bytes) -> None:
         self._body += part
@@ -157,7 +153,8 @@ class Connection:
             if self._in_head:
                 # What is unfinished the parser keeps to itself, so it is counted by what was fed.
                 self._unfinished_bytes += self._fed
-                self._check_head(self._unfinished_bytes)
+                if self._unfinished_bytes > MAX_HEAD_BYTES:
+                    raise TooLarge(HEAD_TOO_LARGE)
         except TooLarge as error:
             self._failed = problem_answer(error)
         except httptools.HttpParserCallbackError as error:
@@ -208,7 +205,7 @@ class Connection:
     def _send(self, answer: Answer, *, head_only: bool) -> None:
         last = not self._keep_alive or (self.leaving and not self._queue)
         self._out += answer.head("close" if last else self._persistence)
-        if not head_only and answer.has_body:
+        if answer.body and answer.has_body and not head_only:
             self._out += answer.body
         self._closing = self._closing or last
         self._write()

@@ -149,7 +149,7 @@ class Loop:
         for _ in range(ACCEPT_AT_ONCE):
             try:
                 sock, address = listener.accept()
-            except BlockingIOError:
+            except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
                 self.worker.log.error("cannot accept connections: %s", error)

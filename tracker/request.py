@@ -41,7 +41,7 @@ class Request:
 
 
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
-_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+_STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Answer:
 
     def head(self, connection: str = "") -> bytes:
         """The answer's head as bytes on the wire, up to and with the empty line. `connection` empty: no such header."""
-        lines = [f"HTTP/1.1 {self.status} {_PHRASES.get(self.status, 'Other')}"]
+        lines = [_STATUS_LINES.get(self.status) or f"HTTP/1.1 {self.status} Other"]
         lines += [f"{name}: {value}" for name, value in self.headers]
         if self.has_body:
             lines.append(f"Content-Length: {len(self.body) if self.length is None else self.length}")

@@ -12,7 +12,7 @@ from baliza.errors import StoreDown
 from baliza.http import Probe
 from baliza.lease import Lease
 from baliza.loops import run_loop
-from baliza.servers import GunicornServer
+from baliza.servers import GunicornServer, allow_connections, bind_address
 from baliza.settings import Settings
 from baliza.sites import CachedRegistry
 from tracker.app import create_app
@@ -36,10 +36,11 @@ def serve_tracker(settings: Settings) -> None:
 def serve_edge(settings: Settings, make_wsgi: Callable[[], Wsgi]) -> None:
     """The public port: the hot path in the edge worker, everything else by `make_wsgi`'s app. Blocks until told to stop."""
     options = {
-        "bind": f"{settings.public_host}:{settings.public_port}",
+        "bind": bind_address(settings.public_host, settings.public_port),
         "workers": settings.collector_workers,
         "worker_class": "tracker.edge.EdgeWorker",
     }
+    allow_connections(settings.max_connections)
     GunicornServer(lambda: EdgeApp(settings, make_wsgi()), options).run()
 
 

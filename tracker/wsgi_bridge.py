@@ -33,12 +33,13 @@ class WsgiBridge:
 
     def submit(self, request: Request, done: Callable[[Answer], None]) -> None:
         """Answer the request some time later. Does not block; refuses with 503 when too many wait."""
+        environ = environ_of(request, self._trusted_proxies)
         if not self._places.acquire(blocking=False):
             done(problem_answer(StoreDown("too many requests are waiting")))
             return
 
         def run() -> None:
-            answer = call_wsgi(self._app, environ_of(request, self._trusted_proxies))
+            answer = call_wsgi(self._app, environ)
             self._places.release()
             done(answer)
 
@@ -56,7 +57,7 @@ def environ_of(request: Request, trusted_proxies: int) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "PATH_INFO": unquote_to_bytes(path.encode("latin-1")).decode("latin-1"),
         "QUERY_STRING": query,
         "CONTENT_LENGTH": str(len(request.body)),
         "CONTENT_TYPE": request.header("content-type"),

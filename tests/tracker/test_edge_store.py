@@ -2,9 +2,7 @@
 
 import os
 import signal
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -83,28 +81,20 @@ def test_hanging_store_costs_503_within_the_timeout(start: Start) -> None:
     assert "hangs" in running.taken()
 
 
-def test_full_store_takes_nothing_by_halves(start: Start) -> None:
+def test_full_store_takes_nothing_by_halves_and_is_not_complained_about_endlessly(start: Start) -> None:
     running = start()
     before = running.redis.keys()
     running.redis.config_set("maxmemory", 1)
     with Wire(running.url) as wire:
-        assert wire.ask(post(batch("full"))).status == 503
+        for _ in range(100):
+            assert wire.ask(post(batch("full"))).status == 503
         assert running.redis.keys() == before
         running.redis.config_set("maxmemory", 0)
         answer = wire.ask(post(batch("full")))
         assert answer.status == 202
         assert "x-baliza-dropped" not in answer.headers
     assert running.taken() == {"full"}
-    assert "OOM command not allowed" in running.log.read_text()
-
-
-def test_full_store_is_complained_about_once_a_second(start: Start) -> None:
-    running = start()
-    running.redis.config_set("maxmemory", 1)
-    with Wire(running.url) as wire:
-        for number in range(200):
-            assert wire.ask(post(batch(f"many-{number}"))).status == 503
-    assert running.log.read_text().count("OOM command") <= 3
+    assert 1 <= running.log.read_text().count("OOM command not allowed") <= 3
 
 
 def test_wrong_password_is_told_and_mended_without_a_restart(start: Start) -> None:
@@ -146,13 +136,3 @@ def test_store_that_starts_later_is_found(start: Start) -> None:
         running.valkey.start()
         running.wait_for_status(202, timeout_s=5)
         assert wire.ask(post(batch("early"))).status == 202
-
-
-def test_load_counts_what_it_was_answered(start: Start) -> None:
-    running = start()
-    load = Load(running, clients=2)
-    load.wait_for(10)
-    answers: Counter[int] = load.stop()
-    assert answers[202] == len(load.taken)
-    assert load.taken == running.taken()
-    assert threading.active_count() < 10

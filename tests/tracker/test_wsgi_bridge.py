@@ -36,6 +36,11 @@ def test_environ_says_what_was_asked() -> None:
     assert environ["REMOTE_ADDR"] == "192.0.2.7"
 
 
+def test_path_keeps_its_bytes_escaped_or_not() -> None:
+    raw = environ_of(request(target="/\xc3\xa9"), 0)["PATH_INFO"]
+    assert raw == environ_of(request(target="/%C3%A9"), 0)["PATH_INFO"] == "/\xc3\xa9"
+
+
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
