@@ -1,8 +1,7 @@
 """Who may send, and what of it may be kept: keys, origins, consent, the visitor's cookie."""
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -34,8 +33,7 @@ class WrongMethod(BadRequest):
     title = "Method not allowed"
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(NamedTuple):
     """The site that an admitted request speaks for, by which door it came, and whether its visitor wants to be unseen."""
 
     site: Site

@@ -1,6 +1,5 @@
 """What the types of an event cannot say: time, money, and which fields a type needs. Pure; runs for every event."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -15,8 +14,7 @@ YEAR_2000_MS: Final = 946_684_800_000
 FAROS: Final = frozenset({"faro_view", "faro_hover", "faro_click"})
 
 
-@dataclass(frozen=True)
-class TimeWindow:
+class TimeWindow(NamedTuple):
     """Which event times are taken: (received − late_ms) to (received + future_ms). late_ms None: any past."""
 
     received_ms: int
@@ -58,9 +56,10 @@ def _item_problem(event: Event) -> Problem | None:
     if not event.items:
         return Problem(f"at least one item in a {event.type}", "none", "items") if event.type in NEEDS_ITEMS else None
     for place, item in enumerate(event.items):
-        for name, amount in (("price", item.price), ("discount", item.discount)):
-            if amount is not None and not _is_money(amount):
-                return _amount_problem(amount, f"items[{place}].{name}")
+        if item.price is not None and not _is_money(item.price):
+            return _amount_problem(item.price, f"items[{place}].price")
+        if item.discount is not None and not _is_money(item.discount):
+            return _amount_problem(item.discount, f"items[{place}].discount")
     return None
 
 

@@ -141,7 +141,10 @@ class Collector:
     ) -> Generator[Commands, Sequence[Any], None]:
         """Claim orders, observe what is new, settle the orders, and keep what was rejected."""
         partitions = self.settings.partitions
-        mine = yield from self._claim_orders(decoded, context)
+        orders = [place for place, event in enumerate(decoded.events) if event.type == "purchase"]
+        mine: Sequence[int] = range(len(decoded.events))
+        if orders:
+            mine = yield from self._claim_orders(decoded, orders, context)
         tally[Dropped.DUPLICATE.value] = len(decoded.events) - len(mine)
         commands: list[Command] = [quarantine_command(bad, context, partitions) for bad in rejected]
         if mine:
@@ -152,15 +155,13 @@ class Collector:
         marks: bytes = replies[-1]
         tally["taken"] = marks.count(b"1")
         tally[Dropped.DUPLICATE.value] += marks.count(b"0")
-        orders = [decoded.events[place] for place in mine if decoded.events[place].type == "purchase"]
-        if orders:
-            yield [settle_command(event, context, partitions) for event in orders]
+        if counted := [decoded.events[place] for place in orders if place in mine]:
+            yield [settle_command(event, context, partitions) for event in counted]
 
-    def _claim_orders(self, decoded: Decoded, context: Context) -> Generator[Commands, Sequence[Any], list[int]]:
+    def _claim_orders(
+        self, decoded: Decoded, orders: list[int], context: Context
+    ) -> Generator[Commands, Sequence[Any], list[int]]:
         """The places without purchases of orders that were counted before, whoever sent them."""
-        orders = [place for place, event in enumerate(decoded.events) if event.type == "purchase"]
-        if not orders:
-            return list(range(len(decoded.events)))
         replies = yield [claim_command(decoded.events[place], context, self.settings.partitions) for place in orders]
         counted = {place for place, mine in zip(orders, replies, strict=True) if not mine}
         return [place for place in range(len(decoded.events)) if place not in counted]

@@ -82,6 +82,7 @@ def purchases_of(entry: Mapping[bytes, bytes]) -> list[Purchase]:
 
 
 def opened(entry: Mapping[bytes, bytes]) -> Iterator[tuple[Event, Outcome, Context]]:
+    """The events of one stream entry that were taken, with what was decided about each. Raises BadEntry."""
     try:
         events = _body.decode(entry[b"b"]).events
         context = _context.decode(entry[b"c"])
