@@ -184,6 +184,7 @@ def test_application_that_fails_is_a_500_and_nothing_else(odd: RunningCollector)
         assert wire.ask(post(batch("after-failure"))).status == 202
 
 
+@pytest.mark.long
 def test_too_many_waiting_requests_are_told_to_come_again(tmp_path_factory: pytest.TempPathFactory) -> None:
     running = RunningCollector(tmp_path_factory.mktemp("many"), {"BALIZA_WSGI_THREADS": "8"}, "tests.support.odd_apps")
     wires = []

@@ -97,6 +97,7 @@ def test_full_store_takes_nothing_by_halves_and_is_not_complained_about_endlessl
     assert 1 <= running.log.read_text().count("OOM command not allowed") <= 3
 
 
+@pytest.mark.long
 def test_wrong_password_is_told_and_mended_without_a_restart(start: Start) -> None:
     running = start(redis_url="redis://:wrong@127.0.0.1:{port}/0", ready=False)
     running.wait_until_listening()
