@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -53,11 +53,14 @@ class Dropped(Enum):
     CONSENT = "consent"
 
 
+REASONS: Final = tuple(reason.value for reason in Dropped)
+
+
 class Tally(Counter[str]):
     """What happened to the events of one request: received, taken, rejected, and each reason of Dropped."""
 
     def reasons(self) -> list[str]:
-        return [reason.value for reason in Dropped if self[reason.value]]
+        return [reason for reason in REASONS if self[reason]]
 
 
 @dataclass
@@ -129,8 +132,10 @@ class Collector:
         places = [place for place, event in enumerate(decoded.events) if sender.allows(event.consent)]
         headers = self._name_visitor(request, sender, decoded, remember=bool(places))
         context = self._context(request, sender, decoded.visitor)
-        tally = Tally(received=len(decoded.events) + len(decoded.rejected), rejected=len(decoded.rejected))
-        tally[Dropped.CONSENT.value] = len(decoded.events) - len(places)
+        tally = Tally()
+        tally["received"] = len(decoded.events) + len(decoded.rejected)
+        tally["rejected"] = len(decoded.rejected)
+        tally["consent"] = len(decoded.events) - len(places)
         # What may not be kept must not lie in the stream either, not even in the body of the others.
         yield from self._record(decoded.only(places), _keepable(decoded.rejected, sender), context, tally)
         self.count(sender.site.name, tally)
@@ -145,7 +150,7 @@ class Collector:
         mine: Sequence[int] = range(len(decoded.events))
         if orders:
             mine = yield from self._claim_orders(decoded, orders, context)
-        tally[Dropped.DUPLICATE.value] = len(decoded.events) - len(mine)
+        tally["duplicate"] = len(decoded.events) - len(mine)
         commands: list[Command] = [quarantine_command(bad, context, partitions) for bad in rejected]
         if mine:
             commands.append(observe_command(decoded, mine, context, self.rules, partitions))
@@ -154,7 +159,7 @@ class Collector:
             return
         marks: bytes = replies[-1]
         tally["taken"] = marks.count(b"1")
-        tally[Dropped.DUPLICATE.value] += marks.count(b"0")
+        tally["duplicate"] += marks.count(b"0")
         if counted := [decoded.events[place] for place in orders if place in mine]:
             yield [settle_command(event, context, partitions) for event in counted]
 
