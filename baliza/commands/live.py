@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 from baliza.errors import BalizaError
@@ -37,8 +38,10 @@ class LiveLine:
         self._write(f"\r\x1b[K{line[:width]}")
 
     def _write(self, text: str) -> None:
-        self._out.write(text)
-        self._out.flush()
+        # A terminal that was closed takes nothing more, and everything must still be stopped in order.
+        with suppress(OSError):
+            self._out.write(text)
+            self._out.flush()
 
 
 def _line(read: Callable[[], Status]) -> str:

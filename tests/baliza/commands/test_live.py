@@ -69,3 +69,14 @@ def test_a_store_that_is_away_is_said_in_words() -> None:
         "no figures right now: odd",
         STATUS.line(),
     ]
+
+
+class Closed(Terminal):
+    def write(self, _text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_terminal_that_was_closed_stops_nothing() -> None:
+    live = LiveLine(Closed())
+    live.tell("stopping")
+    live.show(lambda: STATUS, 0.0)
