@@ -18,7 +18,7 @@ import msgspec
 from redis import Redis
 
 from baliza.embedded.valkey import EmbeddedValkey, free_port
-from baliza.settings import Settings
+from baliza.settings import PARENT_VARIABLE, Settings
 from baliza.sites import Site, add_site
 from baliza.stores import install
 from schema import keys
@@ -57,6 +57,7 @@ class RunningCollector:
             "BALIZA_COLLECTOR_WORKERS": "1",
             "BALIZA_PARTITIONS": str(PARTITIONS),
             "BALIZA_DATA_DIR": str(self.folder / "data"),
+            PARENT_VARIABLE: str(os.getpid()),
         }
         with self.log.open("ab") as output:
             return subprocess.Popen(
