@@ -39,6 +39,11 @@ class BalizaError(Exception):
     status = 500
     title = "Something went wrong here"
 
+    @property
+    def public(self) -> str:
+        """What may be told to whoever asked over HTTP."""
+        return str(self)
+
 
 class BadSetting(BalizaError):
     """A setting has a value that cannot be used; the message carries its name."""
@@ -53,11 +58,22 @@ class EngineError(BalizaError):
 
 
 class StoreDown(BalizaError):
-    """Redis or ClickHouse does not answer (or is full). Nothing was accepted; try again after `retry_after_s`."""
+    """Redis or ClickHouse does not answer (or is full). Nothing was accepted; try again after `retry_after_s`.
+
+    `why` is for logs and command lines: it may name hosts and ports, which are nobody else's business.
+    """
 
     status = 503
     title = "Store not available"
     retry_after_s = 2
+
+    def __init__(self, what: str, why: object = "") -> None:
+        super().__init__(f"{what}: {why}" if why else what)
+        self._what = what
+
+    @property
+    def public(self) -> str:
+        return self._what
 
 
 class MigrationError(BalizaError):
@@ -108,4 +124,4 @@ class TooLarge(BadRequest):
 
 def problem(error: BalizaError) -> Mapping[str, object]:
     """The error as an RFC 9457 problem object; errors of our own making only, so that nothing internal leaks."""
-    return {"type": "about:blank", "title": error.title, "status": error.status, "detail": str(error)}
+    return {"type": "about:blank", "title": error.title, "status": error.status, "detail": error.public}

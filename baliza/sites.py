@@ -42,7 +42,10 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Site(Struct, frozen=True):
-    """One shop. `origins`: allowed browser origins, `*` for any. `trust_browser`: money said by the browser is revenue."""
+    """One shop. `origins`: allowed browser origins, `*` for any. `trust_browser`: money said by the browser is revenue.
+
+    `count_automation`: browsers driven by a program are people here, as on a staging site that tests walk through.
+    """
 
     name: str
     publishable_key: str
@@ -51,6 +54,7 @@ class Site(Struct, frozen=True):
     timezone: str = "UTC"
     trust_browser: bool = True
     require_consent: bool = False
+    count_automation: bool = False
 
     def allows(self, origin: str) -> bool:
         """True when a page of this origin may use the publishable key."""
@@ -112,6 +116,7 @@ def add_site(
     publishable_key: str | None = None,
     secret_key: str | None = None,
     require_consent: bool = False,
+    count_automation: bool = False,
 ) -> tuple[Site, str]:
     """Register a site. Answers it with its secret key, which is not stored and so is told only now.
 
@@ -127,6 +132,7 @@ def add_site(
         origins=tuple(checked_origin(origin) for origin in origins),
         timezone=checked_timezone(timezone),
         require_consent=require_consent,
+        count_automation=count_automation,
     )
     if not redis.hsetnx(keys.SITES, name, msgspec.json.encode(site)):
         raise Conflict(f"a site named {name!r} exists already; `baliza site list` shows it")

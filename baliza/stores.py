@@ -125,12 +125,12 @@ def call(action: Callable[[], T]) -> T:
     try:
         return action()
     except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.BusyLoadingError) as error:
-        raise StoreDown(f"the live store does not answer: {error}") from error
+        raise StoreDown("the live store does not answer", error) from error
     except (redis_errors.OutOfMemoryError, redis_errors.ReadOnlyError) as error:
-        raise StoreDown(f"the live store takes nothing: {error}") from error
+        raise StoreDown("the live store takes nothing", error) from error
     # clickhouse-driver lets the system's errors through when a connection breaks under a query; redis-py never does.
     except (clickhouse_errors.NetworkError, clickhouse_errors.SocketTimeoutError, EOFError, ConnectionError) as error:
-        raise StoreDown(f"the history does not answer: {first_line(error)}") from error
+        raise StoreDown("the history does not answer", first_line(error)) from error
 
 
 def first_line(error: BaseException) -> str:

@@ -100,7 +100,15 @@ def history(days: int, shoppers: int, rng: random.Random, now: datetime, shop_ur
         steps = walk(shopper, from_catalogue, rng, start)
         events = [step.event for step in steps if str(step.event["occurred_at"]) < instant(now)]
         if events:
-            yield Batch(shopper.user_agent, {"visitor": shopper.visitor_id, "sent_at": instant(now), "events": events})
+            yield Batch(
+                shopper.user_agent,
+                {
+                    "visitor": shopper.visitor_id,
+                    "sent_at": instant(now),
+                    "user_agent": shopper.user_agent,
+                    "events": events,
+                },
+            )
 
 
 def _past_moment(days: int, rng: random.Random, now: datetime) -> datetime:

@@ -62,6 +62,7 @@ Url = Annotated[str, Meta(max_length=2048)]
 CurrencyCode = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 PropertyName = Annotated[str, Meta(min_length=1, max_length=50)]
 PropertyValue = Annotated[str, Meta(max_length=500)] | int | float | bool
+UserAgent = Annotated[str, Meta(max_length=500)]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
@@ -126,12 +127,16 @@ class Event(Struct, forbid_unknown_fields=True):
 
 
 class Batch(Struct, forbid_unknown_fields=True):
-    """The body of POST /o. Without `visitor` the first-party cookie says who it is; without `key` the bearer does."""
+    """The body of POST /o. Without `visitor` the first-party cookie says who it is; without `key` the bearer does.
+
+    `user_agent` is the visitor's browser as the shop's server saw it; it counts with the secret key only.
+    """
 
     events: Annotated[list[Event], Meta(min_length=1, max_length=MAX_EVENTS_PER_BATCH)]
     key: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
     visitor: Identifier | UnsetType = UNSET
     sent_at: Instant | UnsetType = UNSET
+    user_agent: UserAgent | UnsetType = UNSET
 
 
 def to_micros(amount: Decimal) -> int:

@@ -5,13 +5,13 @@ A sound batch is decoded once. Only when something is wrong is it taken apart ev
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from baliza.errors import BadRequest, TooLarge
-from schema.events import MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_EVENTS_PER_BATCH, Batch, Event, Identifier, Instant
+from schema.events import MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_EVENTS_PER_BATCH, Batch, Event, Identifier, Instant, UserAgent
 from tracker.checks import TimeWindow, find_problem
 from tracker.explain import complaint, document_of, explain, unreadable
 
@@ -33,6 +33,7 @@ class Envelope(Struct, forbid_unknown_fields=True):
     key: str | UnsetType = UNSET
     visitor: Identifier | UnsetType = UNSET
     sent_at: Instant | UnsetType = UNSET
+    user_agent: UserAgent | UnsetType = UNSET
 
 
 _envelope = msgspec.json.Decoder(Envelope)
@@ -61,6 +62,7 @@ class Decoded:
     times_ms: list[int]
     body: bytes
     rejected: list[Rejection] = field(default_factory=list)
+    user_agent: str = ""
 
     def only(self, places: Sequence[int]) -> "Decoded":
         """The batch without the other events: they are in its body no longer."""
@@ -68,7 +70,8 @@ class Decoded:
             return self
         events = [self.events[place] for place in places]
         times = [self.times_ms[place] for place in places]
-        return Decoded(self.key, self.visitor, events, times, msgspec.json.encode({"events": events}))
+        body = msgspec.json.encode({"events": events})
+        return replace(self, events=events, times_ms=times, body=body, rejected=[])
 
 
 def decode(body: bytes, window: TimeWindow) -> Decoded:
@@ -86,7 +89,8 @@ def decode(body: bytes, window: TimeWindow) -> Decoded:
         shift = _clock_shift_ms(batch.sent_at, window)
         times = [_to_ms(event) + shift for event in batch.events]
         if not any(find_problem(event, at, window) for event, at in zip(batch.events, times, strict=True)):
-            return Decoded(batch.key or "", batch.visitor or "", batch.events, times, body)
+            agent = batch.user_agent or ""
+            return Decoded(batch.key or "", batch.visitor or "", batch.events, times, body, user_agent=agent)
     return _decode_apart(body, window)
 
 
@@ -105,7 +109,7 @@ def _clock_shift_ms(sent_at: Instant | UnsetType, window: TimeWindow) -> int:
 def _decode_apart(body: bytes, window: TimeWindow) -> Decoded:
     envelope = _open(_whole_characters(body))
     shift = _clock_shift_ms(envelope.sent_at, window)
-    found = Decoded(envelope.key or "", envelope.visitor or "", [], [], b"")
+    found = Decoded(envelope.key or "", envelope.visitor or "", [], [], b"", user_agent=envelope.user_agent or "")
     good: list[bytes] = []
     for index, entry in enumerate(envelope.events):
         raw, where = bytes(entry), f"events[{index}]"

@@ -131,7 +131,7 @@ class Collector:
         sender = server or admit_browser(request, self.registry, decoded.key, kind)
         places = [place for place, event in enumerate(decoded.events) if sender.allows(event.consent)]
         headers = self._name_visitor(request, sender, decoded, remember=bool(places))
-        context = self._context(request, sender, decoded.visitor)
+        context = self._context(request, sender, decoded)
         tally = Tally()
         tally["received"] = len(decoded.events) + len(decoded.rejected)
         tally["rejected"] = len(decoded.rejected)
@@ -175,16 +175,17 @@ class Collector:
         late_ms = None if trusted else self.settings.late_max_s * 1000
         return TimeWindow(self.now_ms(), late_ms, self.settings.future_max_s * 1000)
 
-    def _context(self, request: Request, sender: Sender, visitor_id: str) -> Context:
+    def _context(self, request: Request, sender: Sender, decoded: Decoded) -> Context:
         peer = client_address(request.peer, request.header("x-forwarded-for"), self.settings.trusted_proxies)
         return Context(
             site=sender.site.name,
-            visitor_id=visitor_id,
+            visitor_id=decoded.visitor,
             received_ms=self.now_ms(),
             sender=sender.kind,
             trusted=sender.kind == "server" or sender.site.trust_browser,
             network=truncated(peer),
-            user_agent=request.header("user-agent")[:500],
+            user_agent=decoded.user_agent if sender.kind == "server" else request.header("user-agent")[:500],
+            count_automation=sender.site.count_automation,
         )
 
     def _name_visitor(self, request: Request, sender: Sender, decoded: Decoded, *, remember: bool) -> list[Header]:

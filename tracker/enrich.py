@@ -9,7 +9,9 @@ from typing import Final, NamedTuple
 from crawleruseragents import is_crawler
 from user_agents import parse
 
-__all__ = ["Agent", "agent_of"]
+__all__ = ["AUTOMATED", "Agent", "agent_of"]
+
+AUTOMATED: Final = "automated browser"
 
 CACHED_AGENTS: Final = 100_000
 # Junk of any length would keep the parsers' patterns busy for long; a real one says what it is in its first part.
@@ -47,5 +49,5 @@ def _device(parsed: object) -> str:
 
 def _bot_reason(user_agent: str, named_bot: bool) -> str:
     if any(name in user_agent for name in AUTOMATION):
-        return "automated browser"
+        return AUTOMATED
     return "crawler" if named_bot or is_crawler(user_agent) else ""

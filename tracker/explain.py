@@ -22,6 +22,7 @@ EXPECTED: Final[Mapping[str, str]] = {
     "events": f"a list of 1 to {MAX_EVENTS_PER_BATCH} events",
     "key": "text of at most 100 characters",
     "sent_at": _TIME,
+    "user_agent": "text of at most 500 characters",
     "visitor": _ID,
     "event_id": _ID,
     "type": f"one of {', '.join(EVENT_TYPES)}",
@@ -133,7 +134,7 @@ def explain(error: msgspec.ValidationError, raw: bytes, prefix: str = "") -> str
 def _known(prefix: str) -> str:
     if prefix:
         return "known fields only (your own belong into properties)"
-    return "only the fields events, key, visitor and sent_at"
+    return "only the fields events, key, visitor, sent_at and user_agent"
 
 
 def _resolve(value: Any, tokens: list[tuple[str, str]]) -> Any:

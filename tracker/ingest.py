@@ -65,7 +65,9 @@ class Ingest:
         if open_batch:
             log.info("repeating the batch that was being written")
             manifest = Manifest.decoded(open_batch)
-            return self._carry(manifest, self._read_ranges(manifest))
+            waiting = self._read_ranges(manifest)
+            metrics.INGEST_LAG.set(age_s(waiting, self._now_ms()))
+            return self._carry(manifest, waiting)
         entries = self._read_new()
         metrics.INGEST_LAG.set(age_s(entries, self._now_ms()))
         new_manifest = plan(entries)

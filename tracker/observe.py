@@ -48,6 +48,7 @@ class Context(msgspec.Struct, rename={"received_ms": "r", "site": "s", "visitor_
     trusted: bool
     network: str = msgspec.field(name="n", default="")
     user_agent: str = msgspec.field(name="u", default="")
+    count_automation: bool = msgspec.field(name="a", default=False)
 
 
 def observe_command(

@@ -209,7 +209,7 @@ class RedisLink:
         self._replies = []
         waiting, self._waiting = self._waiting, deque()
         for _, done, _ in waiting:
-            done(StoreDown(f"the live store does not answer: {why}"))
+            done(StoreDown("the live store does not answer", why))
 
 
 @dataclass(frozen=True)

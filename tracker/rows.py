@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from baliza.errors import BalizaError
 from schema.events import Event, Item, from_micros, to_micros
-from tracker.enrich import Agent, agent_of
+from tracker.enrich import AUTOMATED, Agent, agent_of
 from tracker.observe import Context, order_value_micros
 from tracker.traffic import path_of, traffic_of
 
@@ -99,8 +99,7 @@ def _instant(ms: int) -> datetime:
 def _row(event: Event, outcome: Outcome, context: Context) -> tuple[Any, ...]:
     page = event.page
     url, referrer, title = (page.url, page.referrer, page.title) if page else ("", "", "")
-    # A server's own user agent says nothing about the visitor.
-    agent = _NOT_A_BROWSER if context.sender == "server" else agent_of(context.user_agent)
+    agent = _agent(context)
     bought = event.type == "purchase"
     worth = from_micros(order_value_micros(event)) if bought else _amount(event.value)
     content = event.content
@@ -114,6 +113,14 @@ def _row(event: Event, outcome: Outcome, context: Context) -> tuple[Any, ...]:
         event.decision_id or "", event.placement or "", event.search_term, event.consent or "",
         {name: _text(value) for name, value in event.properties.items()}, context.network, *agent,
     )  # fmt: skip
+
+
+def _agent(context: Context) -> Agent:
+    """The visitor's browser; nothing of it is known from a server that does not say it."""
+    if context.sender == "server" and not context.user_agent:
+        return _NOT_A_BROWSER
+    agent = agent_of(context.user_agent)
+    return agent._replace(bot="") if context.count_automation and agent.bot == AUTOMATED else agent
 
 
 def _item_columns(items: list[Item]) -> tuple[list[Any], ...]:

@@ -18,7 +18,8 @@ def site() -> None:
 @click.option("--origin", "origins", multiple=True, required=True, help="allowed browser origin; may be given several times")
 @click.option("--timezone", default="UTC", show_default=True, help="time zone of the site's reports")
 @click.option("--require-consent", is_flag=True, help="take only events that say consent: granted")
-def add(name: str, origins: tuple[str, ...], timezone: str, require_consent: bool) -> None:
+@click.option("--count-automation", is_flag=True, help="browsers driven by a program are people (staging sites, tests)")
+def add(name: str, origins: tuple[str, ...], timezone: str, require_consent: bool, count_automation: bool) -> None:
     """Register a site and print its keys. The secret key is shown only now.
 
     \b
@@ -26,7 +27,14 @@ def add(name: str, origins: tuple[str, ...], timezone: str, require_consent: boo
     """
     redis = stores.redis(load_settings())
     made, secret = stores.call(
-        lambda: sites.add_site(redis, name, origins, timezone=timezone, require_consent=require_consent)
+        lambda: sites.add_site(
+            redis,
+            name,
+            origins,
+            timezone=timezone,
+            require_consent=require_consent,
+            count_automation=count_automation,
+        )
     )
     click.echo(f"site             {made.name}")
     click.echo(f"publishable key  {made.publishable_key}    for the browser: data-site of the script tag")

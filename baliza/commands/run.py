@@ -130,7 +130,14 @@ def _register_demo(settings: Settings) -> None:
     origins = sorted({settings.base_url, f"http://localhost:{port}", f"http://127.0.0.1:{port}"})
     with stores.redis(settings) as redis:
         try:
-            sites.add_site(redis, "demo", origins, publishable_key="pk_demo", secret_key="sk_demo")  # noqa: S106
+            sites.add_site(
+                redis,
+                "demo",
+                origins,
+                publishable_key="pk_demo",
+                secret_key="sk_demo",  # noqa: S106
+                count_automation=True,  # whoever tries the demo with a driven browser wants to see its session
+            )
         except Conflict:
             sites.set_origins(redis, "demo", origins)
         sites.add_user(redis, "demo", "demo-demo", ["demo"])

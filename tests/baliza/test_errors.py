@@ -39,6 +39,12 @@ def test_a_problem_says_what_the_error_says() -> None:
     }
 
 
+def test_what_names_a_host_is_not_for_everybody() -> None:
+    error = errors.StoreDown("the live store does not answer", "Error 111 connecting to redis.internal:6379")
+    assert str(error) == "the live store does not answer: Error 111 connecting to redis.internal:6379"
+    assert problem(error)["detail"] == "the live store does not answer"
+
+
 def test_only_what_may_help_when_repeated_says_when() -> None:
     assert errors.StoreDown.status == 503
     assert errors.StoreDown.retry_after_s > 0

@@ -278,7 +278,7 @@ def test_collector_answers_what_is_described(collector: RunningCollector) -> Non
 @pytest.mark.parametrize(
     ("address", "path", "secret", "expected"),
     [
-        ("/v1/visitors/openapi-1", "/v1/visitors/{visitor}", "sk_other", 401),
+        ("/v1/visitors/openapi-1", "/v1/visitors/{visitor}", "sk_of_nobody", 401),
         ("/v1/visitors/openapi-nobody", "/v1/visitors/{visitor}", "sk_demo", 404),
         ("/v1/sessions/current", "/v1/sessions/current", "sk_demo", 400),
     ],

@@ -18,7 +18,7 @@ _numbers = count(1)
 
 
 def event(kind: str = "page_view", at: float | datetime = 0.0, **given: Any) -> dict[str, Any]:
-    """An event of the wire. `at`: seconds after START, or a time. `item`/`items`: ids, or (id, category, price, quantity)."""
+    """An event of the wire. `at`: seconds after START, or a time. `item`/`items`: id, or (id, category, price, quantity)."""
     when = at if isinstance(at, datetime) else START + timedelta(seconds=at)
     made: dict[str, Any] = {"event_id": f"e-{next(_numbers)}", "type": kind, "occurred_at": when.isoformat()}
     items = [given.pop("item")] if "item" in given else given.pop("items", [])

@@ -34,7 +34,11 @@ def stored(history: History) -> list[tuple[Any, ...]]:
 def test_carries_every_accepted_event_with_its_session(
     shop: Shop, worker: Callable[..., Ingest], history: History, redis_client: RedisClient
 ) -> None:
-    page = {"url": "http://shop.test/p/lamp?utm_source=News&utm_medium=email", "referrer": "https://www.google.com/", "title": "L"}
+    page = {
+        "url": "http://shop.test/p/lamp?utm_source=News&utm_medium=email",
+        "referrer": "https://www.google.com/",
+        "title": "L",
+    }
     shop.send(
         event("view_item", 0, item=("LAMP", "Light", 39.9), page=page),
         event("add_to_cart", 10, item=("LAMP", "Light", 39.9, 2)),
@@ -44,11 +48,16 @@ def test_carries_every_accepted_event_with_its_session(
     assert worker().step() == 3
     assert stored(history) == [("add_to_cart", 1), ("purchase", 1), ("view_item", 1)]
     (first,) = history.records("SELECT * FROM events WHERE type = 'view_item'")
-    assert (first["source"], first["medium"], first["page_path"], first["network"]) == ("news", "email", "/p/lamp", "192.0.2.0/24")
+    assert (first["source"], first["medium"], first["page_path"], first["network"]) == (
+        "news",
+        "email",
+        "/p/lamp",
+        "192.0.2.0/24",
+    )
     assert (first["device"], first["browser"], first["bot"], first["sender"]) == ("desktop", "Firefox", "", "browser")
     assert first["item_prices"] == [Decimal("39.9")]
     (session,) = history.records(
-        "SELECT session_id, sum(events) AS n, sum(purchases) AS bought, sumMap(revenue) AS revenue, max(customer_id) AS customer"
+        "SELECT sum(events) AS n, sum(purchases) AS bought, sumMap(revenue) AS revenue, max(customer_id) AS customer"
         " FROM sessions GROUP BY site, opened_at, session_id"
     )
     assert session["n"] == 3
@@ -123,7 +132,9 @@ def test_an_unreadable_entry_is_kept_aside_and_the_others_go_on(
     assert stored(history) == [("page_view", 1)]
 
 
-def test_tells_the_age_of_the_oldest_waiting_event(shop: Shop, worker: Callable[..., Ingest], redis_client: RedisClient) -> None:
+def test_tells_the_age_of_the_oldest_waiting_event(
+    shop: Shop, worker: Callable[..., Ingest], redis_client: RedisClient
+) -> None:
     now_ms = int(time.time() * 1000)
     assert oldest_waiting_s(redis_client, 8, now_ms) == 0.0
     shop.send(event())

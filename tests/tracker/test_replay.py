@@ -359,7 +359,7 @@ def test_real_collector_takes_a_ga4_export(tmp_path: Path, collector: RunningCol
 @pytest.mark.redis
 def test_real_collector_does_not_know_the_key(tmp_path: Path, collector: RunningCollector) -> None:
     with pytest.raises(Refused, match="answers 401 to POST /o: the bearer key is not the secret key of any site"):
-        run(options_of(write_log(tmp_path), collector.url, secret="sk_other"))
+        run(options_of(write_log(tmp_path), collector.url, secret="sk_of_nobody"))
 
 
 @pytest.mark.redis

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from baliza.sites import add_site
 from baliza.stores import History
 from schema import keys
 from tests.support.collecting import START, Shop, event
@@ -89,6 +90,30 @@ def test_a_servers_user_agent_is_not_the_visitors(shop: Shop) -> None:
     shop.post({"visitor": "v-1", "events": [event()]}, server)
     (row,) = rows(shop)
     assert (row["sender"], row["device"], row["browser"], row["bot"]) == ("server", "", "", "")
+
+
+@pytest.mark.redis
+def test_a_server_may_say_the_visitors_browser_and_a_page_may_not(shop: Shop) -> None:
+    phone = (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Version/17.0 Mobile/15E148 Safari/604.1"
+    )
+    said = {"visitor": "v-1", "user_agent": phone}
+    shop.post(said | {"events": [event()]}, {"authorization": "Bearer sk_demo", "user-agent": "python-requests/2"})
+    shop.post(said | {"key": "pk_demo", "events": [event(at=1)]}, {"user-agent": "curl/8"})
+    # The same holds when a part of the batch was bad and it was taken apart.
+    shop.post(said | {"events": [event(at=2), {}]}, {"authorization": "Bearer sk_demo"})
+    assert [(row["device"], row["bot"]) for row in rows(shop)] == [("phone", ""), ("other", "crawler"), ("phone", "")]
+
+
+@pytest.mark.redis
+def test_driven_browsers_are_people_where_the_site_says_so(shop: Shop) -> None:
+    add_site(shop.redis, "staging", ["*"], publishable_key="pk_staging", count_automation=True)
+    driven = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/140.0.0.0 Safari/537.36"}
+    staging = Shop(shop.redis, shop.collector.settings, "pk_staging")
+    shop.send(event(), headers=driven)
+    staging.send(event(at=1), headers=driven)
+    staging.send(event(at=2), headers={"user-agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"})
+    assert [row["bot"] for row in rows(shop)] == ["automated browser", "", "crawler"]
 
 
 @pytest.mark.redis

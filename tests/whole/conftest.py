@@ -45,7 +45,11 @@ class Running:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("demo")
     public, private = free_port(), free_port()
-    env = os.environ | {"BALIZA_PUBLIC_PORT": str(public), "BALIZA_PRIVATE_PORT": str(private), "BALIZA_DATA_DIR": str(folder / "data")}
+    env = os.environ | {
+        "BALIZA_PUBLIC_PORT": str(public),
+        "BALIZA_PRIVATE_PORT": str(private),
+        "BALIZA_DATA_DIR": str(folder / "data"),
+    }
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "baliza.cli", "demo"], stdout=output, stderr=output, env=env, cwd=folder

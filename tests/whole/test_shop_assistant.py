@@ -11,8 +11,6 @@ from tests.whole.conftest import Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-# Headless browsers say so in their user agent, and reports leave automated browsers out.
-PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 LOOKED_AT = ("LAMP-1", "BULB-1", "NOTE-1")
 
 
@@ -32,7 +30,7 @@ def test_says_where_to_look_and_what_to_copy(running: Running) -> None:
 
 
 def test_a_visit_in_a_browser_is_remembered_offered_to_and_reported(running: Running, browser: Browser) -> None:
-    page = browser.new_page(user_agent=PERSON)
+    page = browser.new_page()
     page.goto(f"{running.public}/shop/?utm_source=News&utm_medium=email&utm_campaign=autumn")
     for item_id in LOOKED_AT:
         page.goto(f"{running.public}/shop/p/{item_id}")
@@ -81,7 +79,7 @@ def test_a_visit_in_a_browser_is_remembered_offered_to_and_reported(running: Run
     page.goto(f"{running.private}/")
     page.fill("input[name=name]", "demo")
     page.fill("input[name=password]", "demo-demo")
-    page.click("button[type=submit]")
+    page.click("button.primary")
     page.goto(f"{running.private}/sessions/{session['session_id']}")
     story = page.inner_text("body")
     for item_id in LOOKED_AT:
