@@ -1,4 +1,4 @@
-"""A log of shoppers goes in over HTTP by the command line, and the history holds exactly what was accepted; twice is once."""
+"""A log of shoppers goes in over HTTP by the command line, and the history holds exactly what was accepted, once."""
 
 import gzip
 import json
