@@ -4,13 +4,13 @@ A batch is a range of stream ids for each partition. Its manifest is kept in the
 and the streams are trimmed; its token makes the insert count once however often it is repeated.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
 from msgspec import Struct
 
-__all__ = ["Entry", "Manifest", "age_s", "plan", "share"]
+__all__ = ["Entry", "Manifest", "age_s", "fitting", "plan", "share", "together"]
 
 # (stream id, fields)
 Entry = tuple[bytes, Mapping[bytes, bytes]]
@@ -38,6 +38,35 @@ def plan(entries: Mapping[int, Sequence[Entry]]) -> Manifest | None:
     """The manifest of what was read; None when nothing was."""
     ranges = {p: (found[0][0].decode(), found[-1][0].decode()) for p, found in entries.items() if found}
     return Manifest(ranges) if ranges else None
+
+
+def together(waiting: Mapping[int, int], each: int, most: int) -> Iterator[list[int]]:
+    """Groups of the partitions that hold something; what is read of a group, `each` entries of one at most, is about `most`.
+
+    waiting: partition → number of entries.
+    """
+    group: list[int] = []
+    count = 0
+    for partition, length in waiting.items():
+        if not length:
+            continue
+        if group and count + min(length, each) > most:
+            yield group
+            group, count = [], 0
+        group.append(partition)
+        count += min(length, each)
+    if group:
+        yield group
+
+
+def fitting(entries: Sequence[Entry], most_bytes: int) -> tuple[Sequence[Entry], int]:
+    """The first entries that begin within `most_bytes`, and their size in bytes, which the last one may take beyond it."""
+    size = 0
+    for place, (_, fields) in enumerate(entries):
+        if size >= most_bytes:
+            return entries[:place], size
+        size += sum(map(len, fields.values()))
+    return entries, size
 
 
 def share(partitions: int, workers: int, worker: int) -> list[int]:

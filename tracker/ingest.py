@@ -18,7 +18,7 @@ from baliza.lease import Lease
 from baliza.settings import Settings
 from baliza.stores import History, RedisClient, call
 from schema import keys
-from tracker.batches import Entry, Manifest, age_s, plan, share
+from tracker.batches import Entry, Manifest, age_s, fitting, plan, share, together
 from tracker.rows import COLUMNS, BadEntry, Purchase, purchases_of, rows_of
 
 __all__ = ["Ingest", "oldest_waiting_s"]
@@ -27,6 +27,9 @@ log = logging.getLogger("baliza.ingest")
 
 INSERT: Final = f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES"
 ENTRIES_AT_LEAST: Final = 50
+# An entry may have 512 KB: this bounds what is in memory at once, and keeps an insert one block, which its token relies on.
+ENTRIES_PER_READ: Final = 400
+INSERT_MOST_BYTES: Final = 16 * 1024 * 1024
 BACKOFF_MOST_S: Final = 30.0
 Entries = Mapping[int, Sequence[Entry]]
 
@@ -43,6 +46,8 @@ class Ingest:
         self._lease_key = keys.lease(f"ingest-{settings.ingest_worker}")
         self._manifest_key = keys.manifest(settings.ingest_worker)
         self._entries_each = max(ENTRIES_AT_LEAST, settings.ingest_max_events // len(self._partitions))
+        self._first = self._partitions[0]
+        self._finished_others = False
 
     def run(self, stop: threading.Event) -> None:
         """Carry events until told to stop. Failures are logged and tried again, more and more slowly."""
@@ -61,25 +66,62 @@ class Ingest:
         """Carry one batch; answers the number of events. 0: nothing waits, or another process has the lease."""
         if not self._lease.hold():
             return 0
+        if not self._finished_others:
+            repeated = self._finish_others()
+            self._finished_others = True
+            if repeated:
+                return repeated
         open_batch = call(lambda: self._redis.get(self._manifest_key))
         if open_batch:
-            log.info("repeating the batch that was being written")
-            manifest = Manifest.decoded(open_batch)
-            waiting = self._read_ranges(manifest)
-            metrics.INGEST_LAG.set(age_s(waiting, self._now_ms()))
-            return self._carry(manifest, waiting)
+            return self._repeat(self._manifest_key, Manifest.decoded(open_batch))
         entries = self._read_new()
         metrics.INGEST_LAG.set(age_s(entries, self._now_ms()))
         new_manifest = plan(entries)
         if new_manifest is None or not self._write_down(new_manifest):
             return 0
-        return self._carry(new_manifest, entries)
+        return self._carry(self._manifest_key, new_manifest, entries)
+
+    def _finish_others(self) -> int:
+        """Finish what was left open when the number of workers was another: what is ours now was theirs then."""
+        others = [keys.manifest(n) for n in range(self._settings.partitions) if n != self._settings.ingest_worker]
+        pipe = self._redis.pipeline(transaction=False)
+        for key in others:
+            pipe.get(key)
+        left = [(key, Manifest.decoded(found)) for key, found in zip(others, call(pipe.execute), strict=True) if found]
+        mine = set(self._partitions)
+        return sum(self._repeat(key, manifest) for key, manifest in left if mine & manifest.ranges.keys())
+
+    def _repeat(self, key: str, manifest: Manifest) -> int:
+        log.info("repeating the batch that was being written")
+        waiting = self._read_ranges(manifest)
+        metrics.INGEST_LAG.set(age_s(waiting, self._now_ms()))
+        return self._carry(key, manifest, waiting)
 
     def _read_new(self) -> Entries:
+        """The oldest entries of our partitions, as many as make one insert. Partitions take turns at being the first."""
+        waiting = self._waiting()
+        found: dict[int, Sequence[Entry]] = {}
+        room = INSERT_MOST_BYTES
+        for group in together(waiting, self._entries_each, ENTRIES_PER_READ):
+            pipe = self._redis.pipeline(transaction=False)
+            for partition in group:
+                pipe.xrange(keys.events(partition), count=self._entries_each)
+            for partition, entries in zip(group, call(pipe.execute), strict=True):
+                found[partition], size = fitting(entries, room)
+                room -= size
+                if room <= 0:
+                    self._first = partition
+                    return found
+        return found
+
+    def _waiting(self) -> dict[int, int]:
+        """Partition → number of its entries, from the one at which the last insert was full."""
+        begin = self._partitions.index(self._first)
+        turned = [*self._partitions[begin:], *self._partitions[:begin]]
         pipe = self._redis.pipeline(transaction=False)
-        for partition in self._partitions:
-            pipe.xrange(keys.events(partition), count=self._entries_each)
-        return dict(zip(self._partitions, call(pipe.execute), strict=True))
+        for partition in turned:
+            pipe.xlen(keys.events(partition))
+        return dict(zip(turned, call(pipe.execute), strict=True))
 
     def _read_ranges(self, manifest: Manifest) -> Entries:
         pipe = self._redis.pipeline(transaction=False)
@@ -96,13 +138,13 @@ class Ingest:
             )
         )
 
-    def _carry(self, manifest: Manifest, entries: Entries) -> int:
+    def _carry(self, key: str, manifest: Manifest, entries: Entries) -> int:
         rows, purchases = self._open(entries)
         if rows:
             self._insert(rows, manifest.token)
         self._note_purchases(purchases)
         self._trim(manifest)
-        call(lambda: self._redis.fcall("close_batch_v1", 1, self._manifest_key, manifest.encoded()))
+        call(lambda: self._redis.fcall("close_batch_v1", 1, key, manifest.encoded()))
         metrics.INGESTED.inc(len(rows))
         return len(rows)
 
@@ -123,6 +165,8 @@ class Ingest:
         options = {
             "insert_deduplication_token": token,
             "deduplicate_blocks_in_dependent_materialized_views": 1,
+            # A server may have it on for its users; it would answer before the rows are there, and forget the token.
+            "async_insert": 0,
             # A late batch may touch many months; each is a part of its own.
             "max_partitions_per_insert_block": 0,
         }
@@ -149,7 +193,7 @@ class Ingest:
         """Keep what we cannot read, so that it neither stops the others nor gets lost; a repeated batch keeps it twice."""
         log.error("quarantined stream entry %s of partition %d: %s", stream_id.decode(), partition, error)
         kept = {"site": "", "at": self._now_ms(), "error": str(error), "event": repr(dict(fields))}
-        call(lambda: self._redis.xadd(keys.quarantine(partition), kept))
+        call(lambda: self._redis.xadd(keys.quarantine(partition), kept, maxlen=keys.QUARANTINE_MAX_ENTRIES))
 
     def _give_back(self) -> None:
         try:

@@ -1,5 +1,6 @@
 """The loop into the history, on real engines: exactly once, whatever happens in between."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,6 +14,7 @@ from baliza.settings import Settings
 from baliza.stores import History, RedisClient
 from schema import keys
 from tests.support.collecting import Shop, event
+from tracker import ingest
 from tracker.ingest import Ingest, oldest_waiting_s
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
@@ -20,9 +22,10 @@ pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
 
 @pytest.fixture
 def worker(settings: Settings, redis_client: RedisClient, history: History) -> Callable[[str], Ingest]:
-    def make(owner: str = "one") -> Ingest:
-        lease = Lease(redis_client, "ingest-0", owner, time.monotonic)
-        return Ingest(settings, redis_client, history, lease, owner, lambda: int(time.time() * 1000))
+    def make(owner: str = "one", number: int = 0, of: int = 1) -> Ingest:
+        lease = Lease(redis_client, f"ingest-{number}", owner, time.monotonic)
+        among = dataclasses.replace(settings, ingest_workers=of, ingest_worker=number)
+        return Ingest(among, redis_client, history, lease, owner, lambda: int(time.time() * 1000))
 
     return make
 
@@ -98,6 +101,44 @@ def test_a_crash_while_trimming_repeats_only_what_is_left(
     worker().step()
     assert worker().step() == 0
     assert stored(history) == [("page_view", 20)]
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 3)])
+def test_batches_left_open_by_another_number_of_workers_count_once(
+    shop: Shop, worker: Callable[..., Ingest], history: History, monkeypatch: pytest.MonkeyPatch, before: int, after: int
+) -> None:
+    for number in range(20):
+        shop.send(event(), visitor=f"v-{number}")
+    for number in range(before):
+        crashing = worker(f"old {number}", number, before)
+        monkeypatch.setattr(crashing, "_trim", lambda _manifest: (_ for _ in ()).throw(StoreDown("killed here")))
+        with pytest.raises(StoreDown):
+            crashing.step()
+        crashing._give_back()
+    for number in range(20):
+        shop.send(event("search", search_term="lamp"), visitor=f"v-{number}")
+    for number in reversed(range(after)):
+        started = worker(f"new {number}", number, after)
+        while started.step():
+            pass
+    assert stored(history) == [("page_view", 20), ("search", 20)]
+    assert history.rows("SELECT sum(events) FROM sessions") == [(40,)]
+
+
+def test_large_entries_go_in_several_inserts_and_no_partition_waits_for_ever(
+    shop: Shop, worker: Callable[..., Ingest], history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "INSERT_MOST_BYTES", 4_000)
+    for number in range(40):
+        shop.send(event("search", search_term="x" * 200), visitor=f"v-{number % 10}")
+    carrying = worker()
+    assert 5 <= carrying.step() <= 15
+    shop.send(*(event("search", search_term="y" * 200) for _ in range(100)), visitor="v-0")
+    steps = 1
+    while carrying.step():
+        steps += 1
+    assert steps >= 4
+    assert stored(history) == [("search", 140)]
 
 
 def test_only_the_holder_of_the_lease_carries(shop: Shop, worker: Callable[..., Ingest], history: History) -> None:
