@@ -10,7 +10,8 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | {pN}:quarantine              | stream | rejected events with their reason                           | newest 250        |
 | {pN}:carts:<site>            | zset   | visitor → last cart change (ms); carts with something in    | until bought      |
 | {pN}:abandoned:<site>        | zset   | visitor → time (ms) at which the cart was found abandoned   | until it changes  |
-| {pN}:orders:<site>           | hash   | order id → + when counted (pN = partition of the order id)  | for ever          |
+| {pN}:orders:<site>           | hash   | order id → + when counted, - when an untrusted browser said | for ever          |
+|                              |        | it (pN = partition of the order id)                         |                   |
 | {pN}:c:<site>:<customer>     | hash   | customer: time of the last purchase in any session          | VISITOR_TTL_MS    |
 | baliza:sites, :users, :tokens| hash   | the registry: name → JSON                                   | for ever          |
 | {baliza:lease:ingest-<n>}:manifest | string | the batch that ingest worker n is writing             | one batch         |
@@ -27,6 +28,7 @@ DEDUPE_MS: Final = 24 * 3600 * 1000
 LEASE_MS: Final = 10_000
 QUARANTINE_MAX_ENTRIES: Final = 250  # per partition; newest kept
 ORDER_SETTLED: Final = "+"  # the value of an order that is counted; until then it is who claimed it and when
+ORDER_HEARSAY: Final = "-"  # the same for one of which only a sender spoke who is not trusted about money
 
 SITES: Final = "baliza:sites"
 USERS: Final = "baliza:users"

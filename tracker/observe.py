@@ -83,13 +83,14 @@ def claim_command(event: Event, context: Context, partitions: int) -> Command:
     order_id = event.transaction_id or ""
     claimant = keys.event_hash(context.site, context.visitor_id, event.event_id)
     key = keys.orders(keys.partition_of(order_id, partitions), context.site)
-    return ("FCALL", "claim_order_v1", 1, key, order_id, claimant, context.received_ms)
+    return ("FCALL", "claim_order_v1", 1, key, order_id, claimant, context.received_ms, int(context.trusted))
 
 
 def settle_command(event: Event, context: Context, partitions: int) -> Command:
     """Ends the claim of an order that is counted now: from here on it is nobody's."""
     order_id = event.transaction_id or ""
-    return ("HSET", keys.orders(keys.partition_of(order_id, partitions), context.site), order_id, keys.ORDER_SETTLED)
+    settled = keys.ORDER_SETTLED if context.trusted else keys.ORDER_HEARSAY
+    return ("HSET", keys.orders(keys.partition_of(order_id, partitions), context.site), order_id, settled)
 
 
 def quarantine_command(rejected: Rejection, context: Context, partitions: int) -> Command:

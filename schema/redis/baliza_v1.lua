@@ -5,8 +5,8 @@
 
 local MAX_VIEWED, MAX_CATEGORIES, MAX_CART, MAX_ORDERS, MAX_PAST = 20, 20, 100, 10, 16
 -- As in schema/events.py. Whatever is summed up stays below 2^53, where a Lua number is exact and is packed as an integer.
-local MAX_QUANTITY, MAX_MICROS, MAX_SUM = 100000, 1e15, 9e15
-local CLAIM_HOLDS_MS, SETTLED = 60000, '+'
+local MAX_QUANTITY, MAX_MICROS, MAX_SUM, UNKNOWN_PRICE = 100000, 1e15, 9e15, -1
+local CLAIM_HOLDS_MS, SETTLED, HEARSAY = 60000, '+', '-'
 
 local WHOLE_CART = {sync_cart = true, purchase = true}
 local CART_DELTA = {add_to_cart = 1, remove_from_cart = -1}
@@ -141,6 +141,18 @@ local function change_cart(cart, item, sign)
   end
 end
 
+-- Money of two currencies is never added up: the latest word says which one the cart is in, and what was said in another
+-- is a price that nobody knows. Answers whether the event's prices are in the cart's currency.
+local function agree_on_currency(cart, event, sign)
+  if event.x == '' or event.x == cart.x then return true end
+  if cart.x ~= '' then
+    if event.t < cart.m or sign < 0 then return false end
+    for _, row in ipairs(cart.i) do row[3] = UNKNOWN_PRICE end
+  end
+  cart.x = event.x
+  return true
+end
+
 -- A statement about the whole cart (sync_cart, purchase) is a base line: what happened before it is in it already,
 -- however late it arrives. One that is late itself is no base line for the changes after it: an old state of the cart is no
 -- news, and an order takes out what was bought and leaves what was added since.
@@ -155,10 +167,12 @@ local function update_cart(visitor, event)
     sign = event.e == 'purchase' and 0 or 1
   end
   if whole then cart.y = event.t end
+  local priced = agree_on_currency(cart, event, sign)
   if sign ~= 0 then
-    for _, item in ipairs(event.i) do change_cart(cart, item, sign) end
+    for _, item in ipairs(event.i) do
+      change_cart(cart, priced and item or {item[1], item[2], UNKNOWN_PRICE, item[4], item[5]}, sign)
+    end
   end
-  if event.x ~= '' then cart.x = event.x end
   cart.m = math.max(cart.m, event.t)
   return true
 end
@@ -248,6 +262,29 @@ local function by_time(a, b)
   return a.n < b.n
 end
 
+local function apply_all(visitor, events, rules)
+  local outcome, cart_changed = {}, false
+  for place, event in ipairs(events) do
+    local row, changed = apply(visitor, event, rules)
+    outcome[place] = row
+    cart_changed = cart_changed or changed
+  end
+  return outcome, cart_changed
+end
+
+-- As apply_all, on a new visitor when the stored one makes no sense; answers the visitor too. An event that is marked as seen
+-- and yet not stored would be lost as a duplicate when it is sent again, so a failure takes the marks back.
+local function apply_safely(visitor, events, rules, seen_key)
+  local done, outcome, cart_changed = pcall(apply_all, visitor, events, rules)
+  if not done then
+    visitor = new_visitor(events[1].t)
+    done, outcome, cart_changed = pcall(apply_all, visitor, events, rules)
+  end
+  if done then return visitor, outcome, cart_changed end
+  for _, event in ipairs(events) do redis.call('SREM', seen_key, event.h) end
+  error(outcome)
+end
+
 -- Takes one validated batch of one visitor.
 -- KEYS[1] visitor  KEYS[2] seen  KEYS[3] events stream  KEYS[4] carts  KEYS[5] abandoned
 -- ARGV[1] cmsgpack {now, rules {idle, max, ttl, dedupe}, visitor id, events}   ARGV[2] body (JSON)   ARGV[3] context (msgpack)
@@ -256,7 +293,7 @@ end
 local function observe(keys, args)
   local batch = cmsgpack.unpack(args[1])
   local events, rules, now = batch.events, batch.rules, batch.now
-  local marks, outcome, cart_changed = {}, {}, false
+  local marks = {}
   for place in ipairs(events) do marks[place] = '0' end
   for place, event in ipairs(events) do event.place = place end
 
@@ -264,13 +301,8 @@ local function observe(keys, args)
   if #fresh == 0 then return table.concat(marks) end
   table.sort(fresh, by_time)
 
-  local visitor = load_visitor(keys[1], fresh[1].t)
-  for place, event in ipairs(fresh) do
-    local row, changed = apply(visitor, event, rules)
-    outcome[place] = row
-    cart_changed = cart_changed or changed
-    marks[event.place] = '1'
-  end
+  local visitor, outcome, cart_changed = apply_safely(load_visitor(keys[1], fresh[1].t), fresh, rules, keys[2])
+  for _, event in ipairs(fresh) do marks[event.place] = '1' end
 
   if visitor.e < now + rules.dedupe then
     visitor.e = now + 2 * rules.dedupe
@@ -288,15 +320,18 @@ end
 
 -- Claims an order id, so that an order counts once from wherever it comes. The claim is settled (HSET, by the collector) when
 -- the order is counted. Until then the same claimant may claim again (a retry), and anybody once the claim is old: who claimed
--- it was lost before counting it.
--- KEYS[1] orders   ARGV[1] order id   ARGV[2] claimant (event hash)  ARGV[3] now (ms).
+-- it was lost before counting it. What a sender says who is not trusted about money is hearsay: it keeps off more hearsay,
+-- but never the order itself, which would lose its revenue.
+-- KEYS[1] orders   ARGV[1] order id   ARGV[2] claimant (event hash)  ARGV[3] now (ms)  ARGV[4] 1 from a trusted sender, else 0.
 -- Answers 1 when it is the claimant's, else 0.
 local function claim_order(keys, args)
-  local held = redis.call('HGET', keys[1], args[1])
-  if held == SETTLED then return 0 end
-  local claimant, since = (held or ''):match('^(.+):(%d+)$')
-  if claimant and claimant ~= args[2] and tonumber(args[3]) - tonumber(since) < CLAIM_HOLDS_MS then return 0 end
-  redis.call('HSET', keys[1], args[1], args[2] .. ':' .. args[3])
+  local held = redis.call('HGET', keys[1], args[1]) or ''
+  local mark = args[4] == '0' and HEARSAY or ''
+  if mark == '' and held:sub(1, 1) == HEARSAY then held = '' end
+  if held == SETTLED or held == HEARSAY then return 0 end
+  local claimant, since = held:match('^(.+):(%d+)$')
+  if claimant and claimant ~= mark .. args[2] and tonumber(args[3]) - tonumber(since) < CLAIM_HOLDS_MS then return 0 end
+  redis.call('HSET', keys[1], args[1], mark .. args[2] .. ':' .. args[3])
   return 1
 end
 

@@ -4,13 +4,16 @@ import itertools
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis.exceptions import ResponseError
 
+from baliza.sites import SiteRegistry
 from schema import keys
 from schema.profile import VisitorProfile, decode_profile
 from tests.support.collecting import START, Shop, event
@@ -418,6 +421,22 @@ def test_an_order_counts_once_for_ever_though_event_ids_are_forgotten(live: Shop
     assert dropped(live.send(order)) == "duplicate"
 
 
+def test_what_an_untrusted_browser_says_of_an_order_does_not_keep_the_order_out(live: Shop) -> None:
+    registry = live.collector.registry
+    assert registry is not None
+    careful = msgspec.structs.replace(registry.by_name["demo"], trust_browser=False)
+    live.collector.registry = SiteRegistry.of([careful])
+    order = {"transaction_id": "T-1"}
+    cut_short(live, buy(0, **order), 1)  # claimed and not settled: the shop's server need not wait for it either
+    assert dropped(live.send_as_server(buy(1, **order))) == ""
+    assert dropped(live.send_as_server(buy(2, **order))) == "duplicate"
+    assert dropped(live.send(buy(3, **order))) == "duplicate"
+    assert dropped(live.send(buy(4, transaction_id="T-2"))) == ""
+    assert dropped(live.send(buy(5, transaction_id="T-2"))) == "duplicate"
+    assert dropped(live.send_as_server(buy(6, transaction_id="T-2"))) == ""
+    assert dropped(live.send(buy(7, transaction_id="T-2"))) == "duplicate"
+
+
 def cut_short(shop: Shop, purchase: dict[str, Any], round_trips: int) -> None:
     """A collector that dies after so many round trips to the store."""
     body = msgspec.json.encode({"key": "pk_demo", "visitor": "v-1", "events": [purchase]})
@@ -445,6 +464,40 @@ def test_an_order_whose_claimant_was_lost_is_taken_from_another_a_minute_later(l
     live.now += timedelta(minutes=1)
     assert dropped(live.send_as_server(buy(2, transaction_id="T-1"))) == ""
     assert dropped(live.send(buy(3, transaction_id="T-1"))) == "duplicate"
+
+
+# --- money of several currencies ---
+
+
+def test_a_cart_never_adds_up_two_currencies(live: Shop) -> None:
+    live.send(add(0, "A", currency="EUR"), add(10, "B", 2, currency="JPY"))
+    assert (profile(live).cart.currency, profile(live).cart.value) == ("JPY", Decimal(20))
+    live.send(add(5, "C", currency="EUR"))  # late: the cart has changed its currency since
+    live.send(add(20, "B", 1, "remove_from_cart", currency="EUR"))
+    assert (profile(live).cart.currency, profile(live).cart.value) == ("JPY", Decimal(10))
+    assert cart(live) == {"A": 1, "B": 1, "C": 1}
+    live.send(event("sync_cart", 30, items=[("A", "Light", 10, 1)], currency="EUR"))
+    assert (profile(live).cart.currency, profile(live).cart.value) == ("EUR", Decimal(10))
+
+
+# --- what cannot be read ---
+
+
+@pytest.mark.parametrize("events", [1, 2])
+def test_a_profile_that_makes_no_sense_loses_no_event(live: Shop, events: int) -> None:
+    live.redis.set(key_of("v-1"), msgspec.msgpack.encode({"v": 1, "k": "no list"}))
+    live.send(*(view(number) for number in range(events)))
+    assert [len(session) for session in sessions(live)] == [events]
+
+
+def test_an_event_that_could_not_be_stored_is_no_duplicate_afterwards(live: Shop) -> None:
+    senseless = [{"h": name, "t": 1, "n": place, "e": "page_view"} for place, name in enumerate("ab")]
+    batch = msgspec.msgpack.encode({"now": 0, "rules": {}, "visitor": "v-1", "events": senseless})
+    kept = [key_of(), key_of(kind=keys.seen)]
+    others = [keys.events(keys.partition_of("v-1", PARTITIONS)), zset_of(keys.carts), zset_of(keys.abandoned)]
+    with pytest.raises(ResponseError):
+        live.redis.fcall("observe_v1", 5, *kept, *others, batch, b"{}", b"")
+    assert live.redis.exists(*kept, *others) == 0
 
 
 # --- lists of carts ---
