@@ -21,6 +21,8 @@ __all__ = ["Connection"]
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 MAX_HEADERS: Final = 100
+# Head, body and all that chunks and trailers put around it.
+MAX_MESSAGE_BYTES: Final = 4 * MAX_BODY_BYTES
 HEAD_TOO_LARGE: Final = f"expected a request head of at most {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} headers, got more"
 MAX_PIPELINED: Final = 32
 # A client that has this much to read before it gets on is asked nothing more, so that answers do not pile up here.
@@ -83,6 +85,10 @@ class Connection:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise TooLarge(HEAD_TOO_LARGE)
+        if not self._in_head:
+            return  # a trailer: nothing here waits for one, and a proxy that cleans headers may not clean these
         headers, key, text = self._headers, name.decode("latin-1").lower(), value.decode("latin-1")
         if key in headers:
             text = headers[key] + ("; " if key == "cookie" else ", ") + text
@@ -150,10 +156,10 @@ class Connection:
     def _parse(self, data: bytes) -> None:
         try:
             self._feed(data)
-            if self._in_head:
+            if self._in_message:
                 # What is unfinished the parser keeps to itself, so it is counted by what was fed.
                 self._unfinished_bytes += self._fed
-                if self._unfinished_bytes > MAX_HEAD_BYTES:
+                if self._unfinished_bytes > (MAX_HEAD_BYTES if self._in_head else MAX_MESSAGE_BYTES):
                     raise TooLarge(HEAD_TOO_LARGE)
         except TooLarge as error:
             self._failed = problem_answer(error)

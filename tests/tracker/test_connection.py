@@ -211,6 +211,29 @@ def test_small_unfinished_head_behind_large_requests_is_no_large_head(ends: Ends
     assert ends.statuses() == [200, 200]
 
 
+@pytest.mark.parametrize("trailer", [b"X-%d: " + b"x" * 400 + b"\r\n", b"x" * 65_536], ids=["many", "one without end"])
+def test_refuses_endless_trailers(ends: Ends, trailer: bytes) -> None:
+    ends.send(chunked(b"body").removesuffix(b"\r\n"))
+    for number in range(50):
+        ends.send(trailer.replace(b"%d", b"%d" % number))
+    assert ends.statuses() == [413]
+    assert ends.requests == []
+
+
+def test_a_trailer_is_no_header(ends: Ends) -> None:
+    ends.send(
+        chunked(b"body").removesuffix(b"\r\n") + b"Authorization: Bearer sk_demo\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"
+    )
+    assert ends.statuses() == [200]
+    assert not {"authorization", "x-forwarded-for"} & ends.requests[0].headers.keys()
+
+
+def test_takes_a_body_in_small_chunks(ends: Ends) -> None:
+    ends.send(chunked(*[b"xxxx"] * 25_000))
+    assert ends.statuses() == [200]
+    assert len(ends.requests[0].body) == 100_000
+
+
 def test_refuses_too_many_headers(ends: Ends) -> None:
     ends.send(get("/", *[f"X-{number}: 1" for number in range(101)]))
     assert ends.statuses() == [413]
