@@ -42,6 +42,9 @@ __all__ = [
 T = TypeVar("T")
 RedisClient: TypeAlias = Any  # redis-py annotates every answer as "value or awaitable", which says nothing
 ENDPOINTS_FILE = "endpoints.json"
+# Answers of a store that will do it again later and for which its driver has no name of their own: the disk of its log is
+# full, its replicas are away, its cluster is being put together.
+NOT_NOW = ("MISCONF ", "NOREPLICAS ", "CLUSTERDOWN ", "MASTERDOWN ")
 
 
 def endpoints_file(settings: Settings) -> Path:
@@ -127,6 +130,10 @@ def call(action: Callable[[], T]) -> T:
     except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.BusyLoadingError) as error:
         raise StoreDown("the live store does not answer", error) from error
     except (redis_errors.OutOfMemoryError, redis_errors.ReadOnlyError) as error:
+        raise StoreDown("the live store takes nothing", error) from error
+    except redis_errors.ResponseError as error:
+        if not str(error).startswith(NOT_NOW):
+            raise
         raise StoreDown("the live store takes nothing", error) from error
     # clickhouse-driver lets the system's errors through when a connection breaks under a query; redis-py never does.
     except (clickhouse_errors.NetworkError, clickhouse_errors.SocketTimeoutError, EOFError, ConnectionError) as error:

@@ -67,6 +67,16 @@ def test_a_store_that_is_away_is_store_down(raised: Exception, said: str) -> Non
         stores.call(fail)
 
 
+@pytest.mark.redis
+def test_a_store_that_takes_nothing_for_now_is_store_down(redis_client: RedisClient) -> None:
+    redis_client.config_set("min-replicas-to-write", 1)
+    try:
+        with pytest.raises(StoreDown, match="takes nothing"):
+            stores.call(lambda: redis_client.set("a", 1))
+    finally:
+        redis_client.config_set("min-replicas-to-write", 0)
+
+
 def test_other_errors_pass() -> None:
     def fail() -> None:
         raise clickhouse_errors.ServerException("DB::Exception: no", 60)
