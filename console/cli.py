@@ -29,6 +29,8 @@ Example: yesterday's carts that were left, newest first, as a spreadsheet:
     baliza report sessions --site demo --period yesterday --abandoned --format csv > carts.csv
 """
 OUTCOME_STYLES = {"bought": "green", "abandoned": "yellow", "cart": "cyan", "bot": "red", "browsed": "dim"}
+WIDE = 130  # columns of a terminal from which on whole visitor ids and all numbers have room
+VISITOR_WIDTH = 14
 
 
 @click.group()
@@ -94,7 +96,7 @@ def _show(page: Page, summary: Summary, zone: ZoneInfo) -> None:
     if not page.sessions:
         console.print(text("command.none"))
         return
-    console.print(_table(page.sessions, zone))
+    console.print(_table(page.sessions, zone, wide=console.width >= WIDE))
     parts = [
         counted("sessions", summary.sessions),
         f"{summary.with_purchase:,} {text('chart.bought')} ({share(summary.with_purchase, summary.sessions)})",
@@ -106,28 +108,35 @@ def _show(page: Page, summary: Summary, zone: ZoneInfo) -> None:
         console.print(text("command.more", most=MAX_LIMIT), style="dim")
 
 
-def _table(rows: list[SessionRow], zone: ZoneInfo) -> Table:
+def _table(rows: list[SessionRow], zone: ZoneInfo, wide: bool) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("started", "visitor", "came", "device"):
-        table.add_column(text(f"table.{column}"), no_wrap=True, overflow="ellipsis")
-    for column in ("pages", "items", "length", "cart"):
+    table.add_column(text("table.started"), no_wrap=True)
+    table.add_column(text("table.visitor"), no_wrap=True, max_width=None if wide else VISITOR_WIDTH)
+    table.add_column(text("table.came"), no_wrap=wide, overflow="ellipsis")
+    if wide:
+        table.add_column(text("table.device"), no_wrap=True)
+    for column in ("pages", "items", "length", "cart") if wide else ("pages", "cart"):
         table.add_column(text(f"table.{column}"), justify="right", no_wrap=True)
     table.add_column(text("table.outcome"), no_wrap=True)
     for row in rows:
-        kind = outcome(row)
-        ended = [text(f"outcome.{kind}"), *(money(amount, currency) for currency, amount in row.revenue.items())]
-        table.add_row(
-            f"{day(row.started_at, zone)} {clock(row.started_at, zone)}",
-            _cell(row.customer_id or row.visitor_id),
-            _cell(" / ".join(part for part in (row.source, row.medium) if part)),
-            _cell(row.device),
-            f"{row.page_views:,}",
-            f"{row.item_views:,}",
-            length(row.duration_s),
-            money(row.cart_value, row.cart_currency) if row.cart_pieces else "",
-            f"[{OUTCOME_STYLES[kind]}]{' '.join(ended)}[/]",
-        )
+        table.add_row(*_cells(row, zone, wide))
     return table
+
+
+def _cells(row: SessionRow, zone: ZoneInfo, wide: bool) -> Iterator[str]:
+    yield f"{day(row.started_at, zone)} {clock(row.started_at, zone)}"
+    yield _cell(row.customer_id or row.visitor_id)
+    yield _cell(" / ".join(part for part in (row.source, row.medium) if part))
+    if wide:
+        yield _cell(row.device)
+    yield f"{row.page_views:,}"
+    if wide:
+        yield f"{row.item_views:,}"
+        yield length(row.duration_s)
+    yield money(row.cart_value, row.cart_currency) if row.cart_pieces else ""
+    kind = outcome(row)
+    ended = [text(f"outcome.{kind}"), *(money(amount, currency) for currency, amount in row.revenue.items())]
+    yield f"[{OUTCOME_STYLES[kind]}]{' '.join(ended)}[/]"
 
 
 def _cell(said: str) -> str:

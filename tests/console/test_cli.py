@@ -47,6 +47,14 @@ def test_table_shows_sessions_and_totals(run: Run) -> None:
     assert "2 sessions · 0 with purchase (0 %)" in shown
 
 
+def test_table_leaves_room_for_words_on_a_narrow_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns, device in (("80", False), ("160", True)):
+        monkeypatch.setenv("COLUMNS", columns)
+        heading = run().output.splitlines()[0]
+        assert ("Device" in heading) is device
+        assert {"Started", "Visitor", "Cart", "Outcome"} <= set(heading.split())
+
+
 def test_table_obeys_nothing_that_a_browser_said(run: Run) -> None:
     shown = run("--device", "phone").output
     assert "[red]x[/red]?[2J" in shown
