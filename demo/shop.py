@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from demo import basket, paths
 from demo.basket import Line
-from demo.catalogue import BY_ID, CATEGORIES, PRODUCTS, Product, search
+from demo.catalogue import BY_ID, CATEGORIES, CURRENCY, PRODUCTS, Product, search
 from demo.data_layer import Push, as_ecommerce, as_gtag, item, money
 from demo.pictures import draw
 
@@ -244,7 +244,7 @@ def _items(held: Iterable[Line]) -> list[dict[str, object]]:
 
 def _list_push(form: Callable[[str, dict[str, object]], Push], products: list[Product], list_id: str) -> list[Push]:
     items = [{**entry, "index": at} for at, entry in enumerate(_items(Line(product, 1) for product in products))]
-    return [form("view_item_list", {"item_list_id": list_id, "items": items})]
+    return [form("view_item_list", {"item_list_id": list_id, "currency": CURRENCY, "items": items})]
 
 
 def _tell_on_next_page(name: str, held: dict[str, int], more: dict[str, str] | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from demo import basket, paths
 from demo.basket import Line
-from demo.catalogue import BY_ID, CATEGORIES, Product
+from demo.catalogue import BY_ID, CATEGORIES, CURRENCY, Product
 from demo.data_layer import item, money
 from demo.people import SHOP_URL, Shopper, new_shopper
 
@@ -212,9 +212,8 @@ class _Visit:
     def _open_category(self, slug: str, pause_s: float, landing: bool = False) -> Iterator[Step]:
         yield self._open(paths.category(slug), _NAMES[slug], pause_s, landing)
         shelf = [product for product in self._catalogue if product.category == slug]
-        yield self._say(
-            "view_item_list", 0, items=[self._item(each, 1) for each in shelf], properties={"item_list_id": slug}
-        )
+        items = [self._item(each, 1) for each in shelf]
+        yield self._say("view_item_list", 0, currency=CURRENCY, items=items, properties={"item_list_id": slug})
 
     def _open_product(self, product: Product, pause_s: float, landing: bool = False) -> Iterator[Step]:
         yield self._open(paths.product(product.item_id), product.name, pause_s, landing)

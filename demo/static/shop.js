@@ -74,6 +74,7 @@
       decision_id: answer.decision_id,
       placement: data.offers.placement,
       response_code: offers[0].response_code,
+      currency: offers[0].currency,
       items: offers.map((offer) => ({ item_id: offer.item_id, item_name: offer.title, price: offer.price })),
     });
   }

@@ -103,7 +103,7 @@ def test_product_page_pushes_the_view(shop: FlaskClient) -> None:
 
 def test_lists_push_what_they_show(shop: FlaskClient) -> None:
     shelf = named(data_of(shop, "/c/light")["pushes"])["view_item_list"]
-    assert shelf["item_list_id"] == "light"
+    assert (shelf["item_list_id"], shelf["currency"]) == ("light", "EUR")
     assert [item["index"] for item in shelf["items"]] == [0, 1, 2, 3, 4]
     assert set(data_of(shop, "/c/light")["listed"]) == {item["item_id"] for item in shelf["items"]}
 
