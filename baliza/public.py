@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
+from werkzeug.utils import redirect
+
 from baliza.settings import Settings
 
 __all__ = ["ByPath", "serve_public"]
@@ -41,7 +43,9 @@ def public_wsgi(settings: Settings) -> ByPath:
     """Built in each worker. Services are imported late: the ground does not stand on them."""
     tracker, personalizer = import_module("tracker.serve"), import_module("personalizer.serve")
     offers = personalizer.personalizer_wsgi(settings)
+    prefixes: dict[str, Wsgi] = dict.fromkeys(PERSONALIZER_PATHS, offers)
     mounts = {}
     if os.environ.get("BALIZA_DEMO"):
         mounts["/shop"] = import_module("demo.shop").create_app("pk_demo")
-    return ByPath(tracker.tracker_wsgi(settings), dict.fromkeys(PERSONALIZER_PATHS, offers), mounts)
+        prefixes["/"] = redirect("/shop/")  # whoever types the bare address wants to see the shop
+    return ByPath(tracker.tracker_wsgi(settings), prefixes, mounts)

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
+from pathlib import Path
 from typing import IO, Final
 
 import click
@@ -185,12 +186,20 @@ def _answers(url: str) -> bool:
 
 
 def _announce_up(settings: Settings) -> str:
+    command = _command()
     return f"""
-  console   {settings.console_url}/      a user: baliza user add NAME --site SITE
+  console   {settings.console_url}/
   beacon    <script async src="{settings.base_url}/b.js" data-site="pk_…"></script>
-  a site    baliza site add NAME --origin https://shop.example
+  a site    {command} site add SITE --origin https://shop.example
+  a user    {command} user add NAME --site SITE
   logs      {settings.data_dir / "logs"}/
 """
+
+
+def _command() -> str:
+    """What to type in another terminal: a newcomer's .venv is in no PATH."""
+    found = shutil.which("baliza") is not None or Path(sys.argv[0]).name != "baliza"
+    return "baliza" if found else sys.argv[0]
 
 
 def _announce_demo(settings: Settings) -> str:

@@ -64,6 +64,8 @@ def test_one_port_takes_events_and_gives_offers_and_the_shop(public: RunningColl
         shop = wire.ask(get("/shop/"))
         assert shop.status == 200
         assert b"/shop/" in shop.body, "links of the shop stay within it"
+        bare = wire.ask(get("/"))
+        assert (bare.status, bare.headers["location"]) == (302, "/shop/")
         assert wire.ask(get("/b.js")).headers["content-type"].startswith("text/javascript")
 
 

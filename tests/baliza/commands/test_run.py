@@ -97,6 +97,15 @@ def test_ctrl_c_ends_the_waiting(tmp_path: Path) -> None:
     run._wait_until_up(Settings(data_dir=tmp_path), [Fake(Settings(), alive=False)], stop)
 
 
+@pytest.mark.parametrize(("in_path", "command"), [(None, ".venv/bin/baliza"), ("/usr/bin/baliza", "baliza")])
+def test_commands_to_copy_are_given_as_they_can_be_typed(
+    in_path: str | None, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _name: in_path)
+    monkeypatch.setattr("sys.argv", [".venv/bin/baliza", "up"])
+    assert f"  {command} site add SITE --origin https://shop.example\n" in run._announce_up(Settings())
+
+
 def test_people_are_told_addresses_that_they_can_open() -> None:
     settings = Settings(public_host="0.0.0.0", private_host="0.0.0.0", public_url="https://events.shop.example")
     for said in (run._announce_up(settings), run._announce_demo(settings)):
