@@ -27,6 +27,8 @@ log = logging.getLogger("baliza.ingest")
 
 INSERT: Final = f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES"
 ENTRIES_AT_LEAST: Final = 50
+# More than this, and more than half of a batch, is not the entries' fault: another version wrote them, or ours is wrong.
+UNREADABLE_MOST: Final = 20
 # An entry may have 512 KB: this bounds what is in memory at once, and keeps an insert one block, which its token relies on.
 ENTRIES_PER_READ: Final = 400
 INSERT_MOST_BYTES: Final = 16 * 1024 * 1024
@@ -151,13 +153,18 @@ class Ingest:
     def _open(self, entries: Entries) -> tuple[list[tuple[Any, ...]], list[Purchase]]:
         rows: list[tuple[Any, ...]] = []
         purchases: list[Purchase] = []
+        unreadable: list[tuple[int, Entry, BadEntry]] = []
         for partition, found in entries.items():
-            for stream_id, fields in found:
+            for entry in found:
                 try:
-                    rows.extend(rows_of(fields))
-                    purchases.extend(purchases_of(fields))
+                    rows.extend(rows_of(entry[1]))
+                    purchases.extend(purchases_of(entry[1]))
                 except BadEntry as error:
-                    self._quarantine(partition, stream_id, fields, error)
+                    unreadable.append((partition, entry, error))
+        if len(unreadable) > max(UNREADABLE_MOST, sum(map(len, entries.values())) // 2):
+            raise BadEntry(f"{len(unreadable)} entries of one batch cannot be read, the first: {unreadable[0][2]}")
+        for partition, entry, error in unreadable:
+            self._quarantine(partition, entry, error)
         return rows, purchases
 
     def _insert(self, rows: list[tuple[Any, ...]], token: str) -> None:
@@ -189,8 +196,9 @@ class Ingest:
             pipe.xtrim(keys.events(partition), minid=f"{milliseconds}-{int(number) + 1}", approximate=False)
         call(pipe.execute)
 
-    def _quarantine(self, partition: int, stream_id: bytes, fields: Mapping[bytes, bytes], error: BadEntry) -> None:
+    def _quarantine(self, partition: int, entry: Entry, error: BadEntry) -> None:
         """Keep what we cannot read, so that it neither stops the others nor gets lost; a repeated batch keeps it twice."""
+        stream_id, fields = entry
         log.error("quarantined stream entry %s of partition %d: %s", stream_id.decode(), partition, error)
         kept = {"site": "", "at": self._now_ms(), "error": str(error), "event": repr(dict(fields))}
         call(lambda: self._redis.xadd(keys.quarantine(partition), kept, maxlen=keys.QUARANTINE_MAX_ENTRIES))

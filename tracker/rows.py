@@ -66,7 +66,10 @@ _NOT_A_BROWSER: Final = Agent("", "", "", "")
 
 def rows_of(entry: Mapping[bytes, bytes]) -> list[tuple[Any, ...]]:
     """The rows of one stream entry, in the order of COLUMNS. Raises BadEntry."""
-    return [_row(event, outcome, context) for event, outcome, context in opened(entry)]
+    try:
+        return [_row(event, outcome, context) for event, outcome, context in opened(entry)]
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise BadEntry(f"a stream entry makes no rows: {type(error).__name__}: {error}") from error
 
 
 def purchases_of(entry: Mapping[bytes, bytes]) -> list[Purchase]:

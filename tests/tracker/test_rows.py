@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from baliza.sites import add_site
@@ -142,6 +143,16 @@ def test_says_when_an_entry_cannot_be_read(shop: Shop, field: bytes, broken: byt
         rows_of({**entry, field: broken})
     with pytest.raises(BadEntry):
         rows_of({name: value for name, value in entry.items() if name != field})
+
+
+@pytest.mark.redis
+def test_says_when_an_entry_makes_no_rows(shop: Shop) -> None:
+    shop.send(event())
+    (entry,) = entries(shop)
+    (outcome,) = msgspec.msgpack.decode(entry[b"o"])
+    outcome[3] = 10**18  # opened in a year that no calendar has
+    with pytest.raises(BadEntry, match="makes no rows"):
+        rows_of({**entry, b"o": msgspec.msgpack.encode([outcome])})
 
 
 EXTREMES = [
