@@ -250,10 +250,14 @@ class Lanes:
             last.callback(self._pool.shutdown)
             if kind is not None:
                 self.stop.set()
-            for waiting in self._queues:
-                self._put(waiting, None)
-            for lane in self._running:
-                lane.result()
+            try:
+                for waiting in self._queues:
+                    self._put(waiting, None)
+                for lane in self._running:
+                    lane.result()
+            except BaseException:  # Ctrl-C while the last batches wait: they are not to be tried until they get through
+                self.stop.set()
+                raise
 
     def put(self, batch: Sequence[Observation]) -> None:
         """Hand a batch to its visitor's lane; waits while the lane is full."""
