@@ -21,6 +21,7 @@ class _Slot:
     model: Model | None
     tried: str | None  # the version last tried, good or broken: a broken one is logged once
     looked_at: float
+    trouble: str = ""  # why the last look failed
 
 
 class ModelShelf:
@@ -44,17 +45,30 @@ class ModelShelf:
     def _first(self, site: str) -> _Slot:
         with self._lock:
             if site not in self._slots:
-                slot = _Slot(None, self._store.current(site), self._monotonic())
-                self._load(site, slot)
+                slot = _Slot(None, None, self._monotonic())
+                if self._another(site, slot):
+                    self._load(site, slot)
                 self._slots[site] = slot
             return self._slots[site]
 
     def _look(self, site: str, slot: _Slot) -> None:
         slot.looked_at = self._monotonic()
-        version = self._store.current(site)
-        if version != slot.tried:
-            slot.tried = version
+        if self._another(site, slot):
             threading.Thread(target=self._load, args=(site, slot), name="model-load", daemon=True).start()
+
+    def _another(self, site: str, slot: _Slot) -> bool:
+        """Whether another version is current than the one tried last; it is the one to try now."""
+        try:
+            version = self._store.current(site)
+        except OSError as error:
+            # Somebody else's files, such as root's: worth a line, and no reason to fail a request.
+            if slot.trouble != str(error):
+                log.error("which model of %s is current cannot be read: %s", site, error)
+            slot.trouble = str(error)
+            return False
+        slot.trouble = ""
+        changed, slot.tried = version != slot.tried, version
+        return changed
 
     def _load(self, site: str, slot: _Slot) -> None:
         version = slot.tried

@@ -97,6 +97,22 @@ def test_takes_the_next_good_model_after_a_broken_one(store: ModelStore) -> None
     eventually(lambda: version(shelf) == good)
 
 
+def test_a_folder_that_cannot_be_read_is_told_once_and_no_error_of_a_request(
+    store: ModelStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    store.model_dir.parent.mkdir(exist_ok=True)
+    store.model_dir.write_text("a file where a folder should be")
+    shelf = ModelShelf(store, clock)
+    for clock.now in (0.0, 1.0, 2.0):
+        assert shelf.get("demo") is None
+    assert caplog.text.count("cannot be read") == 1
+    store.model_dir.unlink()
+    saved = save(store)
+    clock.now = 3.0
+    eventually(lambda: version(shelf) == saved)
+
+
 def test_swaps_under_load_without_a_request_that_finds_nothing(store: ModelStore) -> None:
     save(store)
     shelf = ModelShelf(store, lambda: 10 * time.monotonic())  # so that it looks ten times a second
