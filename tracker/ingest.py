@@ -163,8 +163,8 @@ class Ingest:
                     unreadable.append((partition, entry, error))
         if len(unreadable) > max(UNREADABLE_MOST, sum(map(len, entries.values())) // 2):
             raise BadEntry(f"{len(unreadable)} entries of one batch cannot be read, the first: {unreadable[0][2]}")
-        for partition, entry, error in unreadable:
-            self._quarantine(partition, entry, error)
+        for partition, entry, why in unreadable:
+            self._quarantine(partition, entry, why)
         return rows, purchases
 
     def _insert(self, rows: list[tuple[Any, ...]], token: str) -> None:
