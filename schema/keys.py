@@ -5,7 +5,8 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | key                          | type   | what                                                        | lives             |
 |------------------------------|--------|-------------------------------------------------------------|-------------------|
 | {pN}:v:<site>:<visitor>      | string | visitor profile with the live session, cmsgpack             | VISITOR_TTL_MS    |
-| {pN}:seen:<site>:<visitor>   | set    | hashes of the event ids taken                               | ≥ DEDUPE_MS       |
+| {pN}:seen:<site>:<visitor>   | set    | hashes of the event ids taken                               | 2 DEDUPE_MS       |
+| {pN}:seen1:<site>:<visitor>  | set    | the same, of the day before                                 | DEDUPE_MS         |
 | {pN}:events                  | stream | accepted events, one entry a request                        | until in history  |
 | {pN}:quarantine              | stream | rejected events with their reason                           | newest 250        |
 | {pN}:carts:<site>            | zset   | visitor → last cart change (ms); carts with something in    | until bought      |
@@ -47,6 +48,10 @@ def visitor(partition: int, site: str, visitor_id: str) -> str:
 
 def seen(partition: int, site: str, visitor_id: str) -> str:
     return f"{{p{partition}}}:seen:{site}:{visitor_id}"
+
+
+def seen_before(partition: int, site: str, visitor_id: str) -> str:
+    return f"{{p{partition}}}:seen1:{site}:{visitor_id}"
 
 
 def events(partition: int) -> str:

@@ -122,6 +122,7 @@ class VisitorProfile(Struct):
     cart: Cart = field(name="t")
     session: LiveSession | None = field(name="s", default=None)
     customer_id: str | None = field(name="c", default=None)
+    dedupe_before_until: int = field(name="d", default=0)
 
 
 _decoder = msgspec.msgpack.Decoder(VisitorProfile)

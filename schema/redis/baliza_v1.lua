@@ -228,16 +228,18 @@ local function apply(visitor, event, rules)
 end
 
 -- Splits the batch into new events and those taken before. One SADD tells for a single event; more need to be asked first.
-local function fresh_events(seen_key, events)
-  if #events == 1 then
+-- before_key: the ids of the day before, nil when there are none any more.
+local function fresh_events(seen_key, before_key, events)
+  if #events == 1 and not before_key then
     return redis.call('SADD', seen_key, events[1].h) == 1 and events or {}
   end
-  local hashes, fresh, taken = {}, {}, {}
+  local hashes, fresh, taken, known_before = {}, {}, {}, {}
   for place, event in ipairs(events) do hashes[place] = event.h end
   local known = redis.call('SMISMEMBER', seen_key, unpack(hashes))
+  if before_key then known_before = redis.call('SMISMEMBER', before_key, unpack(hashes)) end
   hashes = {}
   for place, event in ipairs(events) do
-    if known[place] == 0 and not taken[event.h] then
+    if known[place] == 0 and known_before[place] ~= 1 and not taken[event.h] then
       taken[event.h] = true
       fresh[#fresh + 1] = event
       hashes[#hashes + 1] = event.h
@@ -247,14 +249,27 @@ local function fresh_events(seen_key, events)
   return fresh
 end
 
+-- Event ids are remembered for a day at least. A set has no times, so after a day it is put aside whole for another one, and
+-- the next event begins a new set: the ids of who comes every day would otherwise be kept for ever.
+-- visitor.e: when the present set ends; visitor.d: when the one before does.
+local function keep_seen(visitor, seen_key, before_key, now, dedupe)
+  if visitor.e <= now then
+    visitor.e = now + 2 * dedupe
+    redis.call('PEXPIREAT', seen_key, visitor.e)
+  elseif visitor.e < now + dedupe then
+    visitor.d, visitor.e = now + dedupe, 0
+    redis.call('RENAME', seen_key, before_key)
+    redis.call('PEXPIREAT', before_key, visitor.d)
+  end
+end
+
 -- A profile that cannot be read would refuse its visitor for ever; a new one loses what is live, and the history has the rest.
-local function load_visitor(key, t)
+local function load_visitor(key)
   local stored = redis.call('GET', key)
   if stored then
     local read, visitor = pcall(cmsgpack.unpack, stored)
-    if read and type(visitor) == 'table' and visitor.v == 1 then return visitor end
+    if read and type(visitor) == 'table' and visitor.v == 1 and type(visitor.e) == 'number' then return visitor end
   end
-  return new_visitor(t)
 end
 
 local function by_time(a, b)
@@ -286,7 +301,7 @@ local function apply_safely(visitor, events, rules, seen_key)
 end
 
 -- Takes one validated batch of one visitor.
--- KEYS[1] visitor  KEYS[2] seen  KEYS[3] events stream  KEYS[4] carts  KEYS[5] abandoned
+-- KEYS[1] visitor  KEYS[2] seen  KEYS[3] events stream  KEYS[4] carts  KEYS[5] abandoned  KEYS[6] seen before
 -- ARGV[1] cmsgpack {now, rules {idle, max, ttl, dedupe}, visitor id, events}   ARGV[2] body (JSON)   ARGV[3] context (msgpack)
 -- An event: n place in the body, h hash, e type, t time, u url, r referrer, c customer, x currency, m value, d order id,
 -- q search term, i items. Answers a bulk string with one character an event, in the order given: 1 taken, 0 duplicate.
@@ -297,17 +312,17 @@ local function observe(keys, args)
   for place in ipairs(events) do marks[place] = '0' end
   for place, event in ipairs(events) do event.place = place end
 
-  local fresh = fresh_events(keys[2], events)
+  local visitor = load_visitor(keys[1])
+  local remembered = visitor and (tonumber(visitor.d) or 0) > now
+  local fresh = fresh_events(keys[2], remembered and keys[6], events)
   if #fresh == 0 then return table.concat(marks) end
   table.sort(fresh, by_time)
 
-  local visitor, outcome, cart_changed = apply_safely(load_visitor(keys[1], fresh[1].t), fresh, rules, keys[2])
+  local outcome, cart_changed
+  visitor, outcome, cart_changed = apply_safely(visitor or new_visitor(fresh[1].t), fresh, rules, keys[2])
   for _, event in ipairs(fresh) do marks[event.place] = '1' end
 
-  if visitor.e < now + rules.dedupe then
-    visitor.e = now + 2 * rules.dedupe
-    redis.call('PEXPIREAT', keys[2], visitor.e)
-  end
+  keep_seen(visitor, keys[2], keys[6], now, rules.dedupe)
   redis.call('SET', keys[1], cmsgpack.pack(visitor), 'PX', rules.ttl)
   if cart_changed then
     if #visitor.t.i > 0 then redis.call('ZADD', keys[4], visitor.t.m, batch.visitor)

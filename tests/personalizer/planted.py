@@ -95,7 +95,7 @@ def observe(redis: RedisClient, visitor_id: str, type_: str, items: Sequence[str
     batch = {"now": at_ms, "rules": rules, "visitor": visitor_id, "events": [event]}
     names = (
         keys.visitor(partition, site, visitor_id), keys.seen(partition, site, visitor_id), keys.events(partition),
-        keys.carts(partition, site), keys.abandoned(partition, site),
+        keys.carts(partition, site), keys.abandoned(partition, site), keys.seen_before(partition, site, visitor_id),
     )  # fmt: skip
     redis.fcall("observe_v1", len(names), *names, msgspec.msgpack.encode(batch), b"{}", b"")
 

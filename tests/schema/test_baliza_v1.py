@@ -3,7 +3,7 @@
 import itertools
 import random
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -234,13 +234,28 @@ def test_the_same_id_of_another_visitor_is_another_event(live: Shop) -> None:
     assert dropped(live.send(same, visitor="v-2")) == ""
 
 
-def test_event_ids_are_remembered_for_a_day_at_least_and_two_at_most(live: Shop) -> None:
-    seen = key_of(kind=keys.seen)
-    for hours in range(0, 72, 5):
-        live.now = START + timedelta(days=2, hours=hours)
-        live.send(view(2 * DAY + hours * HOUR))
-        left_ms = live.redis.pexpiretime(seen) - int(live.now.timestamp() * 1000)
-        assert keys.DEDUPE_MS <= left_ms <= 2 * keys.DEDUPE_MS
+@pytest.mark.parametrize("every", [1, 5, 17, 23.9, 26, 47])
+def test_event_ids_are_remembered_for_a_day_at_least_and_three_at_most(live: Shop, every: float) -> None:
+    sets = [key_of(kind=kind) for kind in (keys.seen, keys.seen_before)]
+    sent: list[tuple[float, dict[str, Any]]] = []
+    began = datetime.now(UTC)  # the store's clock ends the sets
+    live.now = began
+    hours = 0.0
+    while hours < 240:
+        live.now = began + timedelta(hours=hours)
+        sent.append((hours, event(at=live.now)))
+        assert dropped(live.send(sent[-1][1])) == ""
+        now_ms = int(live.now.timestamp() * 1000)
+        for name in sets:  # what the store would have ended by now
+            if 0 < live.redis.pexpiretime(name) <= now_ms:
+                live.redis.delete(name)
+        for at, old in sent[-30:]:
+            if hours - at < 24:
+                assert dropped(live.send(old)) == "duplicate"
+        assert all(live.redis.pexpiretime(name) > now_ms for name in sets if live.redis.exists(name))
+        kept = sum(live.redis.scard(name) for name in sets)
+        assert kept <= sum(hours - at <= 72 for at, _ in sent)
+        hours += every
 
 
 # --- the cart ---
@@ -496,7 +511,7 @@ def test_an_event_that_could_not_be_stored_is_no_duplicate_afterwards(live: Shop
     kept = [key_of(), key_of(kind=keys.seen)]
     others = [keys.events(keys.partition_of("v-1", PARTITIONS)), zset_of(keys.carts), zset_of(keys.abandoned)]
     with pytest.raises(ResponseError):
-        live.redis.fcall("observe_v1", 5, *kept, *others, batch, b"{}", b"")
+        live.redis.fcall("observe_v1", 6, *kept, *others, "{p0}:none", batch, b"{}", b"")
     assert live.redis.exists(*kept, *others) == 0
 
 

@@ -33,16 +33,16 @@ def test_all_keys_of_an_observation_lie_in_one_partition() -> None:
     body = msgspec.json.encode({"events": [event(), event("view_item", item="A")]})
     decoded = decode(body, TimeWindow(NOW_MS, None, 0))
     command = observe_command(decoded, [0, 1], CONTEXT, SessionRules(1_800_000, 86_400_000), 64)
-    assert command[:3] == ("FCALL", "observe_v1", 5)
+    assert command[:3] == ("FCALL", "observe_v1", 6)
     tag = f"{{p{keys.partition_of('v-1', 64)}}}"
-    assert all(str(key).startswith(tag) for key in command[3:8])
-    assert command[9] == body
+    assert all(str(key).startswith(tag) for key in command[3:9])
+    assert command[10] == body
 
 
 def test_only_the_places_asked_for_are_observed() -> None:
     decoded = decode(msgspec.json.encode({"events": [event(), event(), event("search")]}), TimeWindow(NOW_MS, None, 0))
     command = observe_command(decoded, [0, 2], CONTEXT, SessionRules(1, 2), 64)
-    sent = msgspec.msgpack.decode(command[8])  # type: ignore[arg-type]
+    sent = msgspec.msgpack.decode(command[9])  # type: ignore[arg-type]
     assert [(each["n"], each["e"]) for each in sent["events"]] == [(0, "page_view"), (2, "search")]
     assert sent["rules"] == {"idle": 1, "max": 2, "ttl": keys.VISITOR_TTL_MS, "dedupe": keys.DEDUPE_MS}
 
