@@ -273,6 +273,7 @@ def _page(
     item_id = request.view_args.get("item_id") if request.view_args else None
     data = {
         "siteKey": config["SITE_KEY"],
+        "currency": CURRENCY,
         "pushes": [*pending, *pushes],
         "customer": session.get("customer"),
         "loggedOut": session.pop("logged_out", False),

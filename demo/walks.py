@@ -225,7 +225,7 @@ class _Visit:
         yield self._say("search", 0, search_term=term)
 
     def _select(self, product: Product) -> Iterator[Step]:
-        yield self._say("select_item", self._pause(8), items=[self._item(product, 1)])
+        yield self._say("select_item", self._pause(8), currency=CURRENCY, items=[self._item(product, 1)])
         yield from self._open_product(product, 0.3)
 
     def _add(self, product: Product) -> Iterator[Step]:

@@ -24,7 +24,7 @@
   document.addEventListener('click', (click) => {
     const link = click.target.closest('a[data-select]');
     const item = link && data.listed[link.dataset.select];
-    if (item) push({ event: 'select_item', ecommerce: { item_list_id: link.dataset.list, items: [item] } });
+    if (item) push({ event: 'select_item', ecommerce: { item_list_id: link.dataset.list, currency: data.currency, items: [item] } });
   });
 
   // ---- offers

@@ -62,6 +62,7 @@ def test_a_visit_from_the_window_to_the_order(page: Page, baliza: Any, wait_unti
     assert baliza.one("purchase")["transaction_id"] == "T-1"
     assert baliza.one("purchase")["value"] == 79.8
     assert baliza.one("select_item")["properties"] == {"item_list_id": "home"}
+    assert baliza.one("select_item")["currency"] == "EUR"
     assert len({body["visitor"] for body in baliza.bodies}) == 1
     assert problems == []
     for body in baliza.bodies:
