@@ -147,7 +147,8 @@
 
   function settle(batch, answer) {
     batch.forEach((event) => inFlight.delete(event.event_id));
-    if (answer && answer.status !== 429 && answer.status < 500) {
+    // 408: the way was too slow this time. What else is refused below 500 would be refused again.
+    if (answer && answer.status !== 408 && answer.status !== 429 && answer.status < 500) {
       failures = 0;
       forget(batch);
       if (waiting().length) schedule(0);

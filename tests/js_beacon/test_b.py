@@ -180,7 +180,7 @@ def test_batches_hold_at_most_fifty_events(page: Page, far_end: Any, shop_page: 
     page.wait_for_function("!localStorage.bz_q")
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_keeps_and_retries_when_the_server_cannot(
     page: Page, far_end: Any, shop_page: Any, wait_until: Wait, status: int
 ) -> None:
