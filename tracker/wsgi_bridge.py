@@ -19,6 +19,8 @@ log = logging.getLogger("baliza.edge")
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # More requests than this waiting for a thread are answered 503: by then nobody waits for them any more.
 MAX_WAITING: Final = 256
+# Said by CONTENT_LENGTH and CONTENT_TYPE. Of a body in chunks, which are put together by now, Flask would read nothing.
+_NOT_PASSED_ON: Final = frozenset({"content-length", "content-type", "transfer-encoding"})
 # These are the connection's to say, not the application's.
 _HOP_BY_HOP: Final = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 
@@ -75,7 +77,7 @@ def environ_of(request: Request, trusted_proxies: int) -> dict[str, Any]:
     }
     for name, value in request.headers.items():
         # A name with an underscore could pass for another header (X_Forwarded_For): WSGI cannot tell them apart.
-        if name not in ("content-length", "content-type") and "_" not in name:
+        if name not in _NOT_PASSED_ON and "_" not in name:
             environ["HTTP_" + name.upper().replace("-", "_")] = value
     return environ
 

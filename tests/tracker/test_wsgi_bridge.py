@@ -3,7 +3,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.validate import validator
 
+import flask
 import pytest
+from flask import Flask
 
 from baliza.http import base_app
 from tracker.request import Answer, Request
@@ -34,6 +36,12 @@ def test_environ_says_what_was_asked() -> None:
     assert "HTTP_CONTENT_TYPE" not in environ
     assert environ["wsgi.input"].read() == b"body"
     assert environ["REMOTE_ADDR"] == "192.0.2.7"
+
+
+def test_an_application_reads_a_body_that_came_in_chunks() -> None:
+    app = Flask("echo")
+    app.add_url_rule("/", "echo", lambda: flask.request.get_data(), methods=["POST"])
+    assert call_wsgi(app, environ_of(request("POST", "/", b"body", transfer_encoding="chunked"), 0)).body == b"body"
 
 
 def test_path_keeps_its_bytes_escaped_or_not() -> None:
