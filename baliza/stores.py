@@ -103,9 +103,15 @@ def redis(settings: Settings, timeout_s: float | None = None) -> RedisClient:
     )
 
 
-def clickhouse(settings: Settings) -> Client:
-    """A client of the history (connects at first use). Not to be shared between threads."""
-    return Client.from_url(clickhouse_url(settings))
+def clickhouse(settings: Settings, timeout_s: float | None = None) -> Client:
+    """A client of the history (connects at first use). Not to be shared between threads.
+
+    `timeout_s`: seconds of silence after which the history counts as down, in place of the driver's five minutes.
+    """
+    client = Client.from_url(clickhouse_url(settings))
+    if timeout_s is not None:
+        client.connection.send_receive_timeout = client.connection.sync_request_timeout = timeout_s
+    return client
 
 
 def create_database(settings: Settings) -> None:
@@ -136,7 +142,13 @@ def call(action: Callable[[], T]) -> T:
             raise
         raise StoreDown("the live store takes nothing", error) from error
     # clickhouse-driver lets the system's errors through when a connection breaks under a query; redis-py never does.
-    except (clickhouse_errors.NetworkError, clickhouse_errors.SocketTimeoutError, EOFError, ConnectionError) as error:
+    except (
+        clickhouse_errors.NetworkError,
+        clickhouse_errors.SocketTimeoutError,
+        EOFError,
+        ConnectionError,
+        TimeoutError,
+    ) as error:
         raise StoreDown("the history does not answer", first_line(error)) from error
 
 

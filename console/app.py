@@ -22,7 +22,7 @@ from console.pages import page_routes
 from console.secret import signing_key
 from console.strings import counted, text
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "history_answers"]
 
 SESSION_LENGTH: Final = timedelta(hours=12)
 MAX_FORM_BYTES: Final = 64 * 1024
@@ -62,9 +62,9 @@ def create_app(
     """Build the console. Makes the key that signs its cookies in settings.data_dir when it is missing.
 
     registry: answers the sites of now (a CachedRegistry). now: the clock, with its zone. probes: what /ready asks beside
-    the two stores.
+    the two stores, or in place of one.
     """
-    stores: dict[str, Probe] = {"live_store": lambda: _pinged(redis), "history": lambda: _asked(history)}
+    stores: dict[str, Probe] = {"live_store": lambda: _pinged(redis), "history": lambda: history_answers(history)}
     app = base_app("console", {**stores, **(probes or {})})
     app.config.update(
         SECRET_KEY=signing_key(settings.data_dir),
@@ -127,6 +127,7 @@ def _pinged(redis: RedisClient) -> str:
     return "answers"
 
 
-def _asked(history: History) -> str:
+def history_answers(history: History) -> str:
+    """What /ready says of the history. Raises StoreDown."""
     history.rows("SELECT 1")
     return "answers"

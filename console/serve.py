@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from typing import Final
 
 from flask import Flask
 
@@ -9,16 +10,27 @@ from baliza import stores
 from baliza.servers import serve_wsgi
 from baliza.settings import Settings
 from baliza.sites import CachedRegistry
-from console.app import create_app
+from console.app import create_app, history_answers
 
 __all__ = ["console_wsgi", "serve_console"]
+
+REPORT_TIMEOUT_S: Final = 30.0  # of silence; a report over a million sessions takes about two
+READY_TIMEOUT_S: Final = 3.0
 
 
 def console_wsgi(settings: Settings) -> Flask:
     """The console's Flask app with real connections and clocks."""
     redis = stores.redis(settings)
-    history = stores.History(lambda: stores.clickhouse(settings))
-    return create_app(settings, redis, history, CachedRegistry(redis, time.monotonic), lambda: datetime.now(UTC))
+    history = stores.History(lambda: stores.clickhouse(settings, REPORT_TIMEOUT_S))
+    asked = stores.History(lambda: stores.clickhouse(settings, READY_TIMEOUT_S))
+    return create_app(
+        settings,
+        redis,
+        history,
+        CachedRegistry(redis, time.monotonic),
+        lambda: datetime.now(UTC),
+        probes={"history": lambda: history_answers(asked)},
+    )
 
 
 def serve_console(settings: Settings) -> None:

@@ -149,8 +149,8 @@ def closing_stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         opened.append(client.close)
         return client
 
-    def clickhouse(settings: Settings) -> Client:
-        client = open_clickhouse(settings)
+    def clickhouse(*given: Any, **named: Any) -> Client:
+        client = open_clickhouse(*given, **named)
         opened.append(client.disconnect)
         return client
 

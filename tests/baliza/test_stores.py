@@ -1,6 +1,8 @@
 """Where the stores are, what is installed in them, and how their failures are told."""
 
+import socket
 import stat
+import time
 
 import pytest
 from clickhouse_driver import Client
@@ -124,6 +126,17 @@ def test_history_answers_rows_and_records_and_says_when_it_is_away(history: Hist
     away = History(lambda: Client.from_url("clickhouse://u:p@127.0.0.1:1/baliza?connect_timeout=1"))
     with pytest.raises(StoreDown, match="history does not answer"):
         away.rows("SELECT 1")
+
+
+@pytest.mark.network
+def test_a_history_that_hangs_is_waited_for_as_long_as_was_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"clickhouse://u:p@127.0.0.1:{silent.getsockname()[1]}/baliza"
+        hanging = History(lambda: stores.clickhouse(Settings(clickhouse_url=url), timeout_s=0.2))
+        began = time.monotonic()
+        with pytest.raises(StoreDown, match="history does not answer"):
+            hanging.rows("SELECT 1")
+        assert time.monotonic() - began < 5
 
 
 def test_every_query_can_be_read() -> None:
