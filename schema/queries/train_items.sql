@@ -4,7 +4,7 @@ SELECT
     item_id,
     argMaxIf(name, occurred_at, name != '') AS name,
     argMaxIf(category, occurred_at, category != '') AS category,
-    argMaxIf(tuple(toInt64(price * 1000000), currency), tuple(type != 'purchase', occurred_at), price > 0 AND money_trusted) AS last_price,
+    argMaxIf(tuple(toInt64(toDecimal128(price, 6) * 1000000), currency), tuple(type != 'purchase', occurred_at), price > 0 AND money_trusted) AS last_price,
     argMaxIf(url, occurred_at, url != '' AND url_allowed) AS item_url,
     argMaxIf(page_url, occurred_at, type = 'view_item' AND item_count = 1 AND page_url != '' AND page_allowed) AS item_page,
     argMaxIf(image, occurred_at, image != '') AS image,

@@ -1,6 +1,7 @@
 """What training reads from a real history."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -84,6 +85,13 @@ def test_a_browser_sets_no_price_when_the_site_does_not_trust_it(history: Histor
     careful = Site("demo", "pk_demo", "", ("http://shop.test",), trust_browser=False)
     server = view(5, sender="server", items=[("lamp", "light", "45", 1)])
     assert str(items(history, settings, server, view(1), site=careful).facts[0].price) == "45.00"
+
+
+@pytest.mark.clickhouse
+@pytest.mark.parametrize("price", ["24999000.5", "1000000000"])
+def test_a_price_in_a_small_currency_is_exact_and_no_overflow(history: History, settings: Settings, price: str) -> None:
+    dear = view(1, items=[("lamp", "light", price, 1)], currency="IDR")
+    assert items(history, settings, dear).facts[0].price == Decimal(price)
 
 
 @pytest.mark.clickhouse
