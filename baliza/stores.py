@@ -110,7 +110,8 @@ def clickhouse(settings: Settings, timeout_s: float | None = None) -> Client:
     """
     client = Client.from_url(clickhouse_url(settings))
     if timeout_s is not None:
-        client.connection.send_receive_timeout = client.connection.sync_request_timeout = timeout_s
+        client.connection.send_receive_timeout = timeout_s
+        client.connection.sync_request_timeout = min(timeout_s, client.connection.sync_request_timeout)
     return client
 
 

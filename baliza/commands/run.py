@@ -31,6 +31,7 @@ ON_ONE_BOX: Final = ("public", "ingest", "retargeting", "trainer", "console")
 HISTORY_SHOPPERS: Final = 700
 HISTORY_DAYS: Final = 14
 START_WITHIN_S: Final = 60.0
+FIGURES_TIMEOUT_S: Final = 2.0  # who waits for figures neither watches processes nor sees Ctrl-C
 
 
 @click.command()
@@ -216,7 +217,7 @@ def _announce_demo(settings: Settings) -> str:
 
 def _watch(settings: Settings, supervisor: Supervisor, live: LiveLine, stop: threading.Event) -> None:
     redis = stores.redis(settings)
-    history = stores.History(lambda: stores.clickhouse(settings))
+    history = stores.History(lambda: stores.clickhouse(settings, FIGURES_TIMEOUT_S))
     while not stop.wait(1.0):
         now = time.monotonic()
         for name in supervisor.watch(now):
