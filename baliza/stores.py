@@ -43,8 +43,8 @@ T = TypeVar("T")
 RedisClient: TypeAlias = Any  # redis-py annotates every answer as "value or awaitable", which says nothing
 ENDPOINTS_FILE = "endpoints.json"
 # Answers of a store that will do it again later and for which its driver has no name of their own: the disk of its log is
-# full, its replicas are away, its cluster is being put together.
-NOT_NOW = ("MISCONF ", "NOREPLICAS ", "CLUSTERDOWN ", "MASTERDOWN ")
+# full, its replicas are away, its cluster is being put together, a function takes its time.
+NOT_NOW = ("MISCONF ", "NOREPLICAS ", "CLUSTERDOWN ", "MASTERDOWN ", "TRYAGAIN ", "BUSY ")
 
 
 def endpoints_file(settings: Settings) -> Path:

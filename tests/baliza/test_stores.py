@@ -54,6 +54,8 @@ def test_spoiled_endpoints_say_what_to_do(settings: Settings) -> None:
         (redis_errors.BusyLoadingError("loading"), "the live store does not answer: loading"),
         (redis_errors.OutOfMemoryError("OOM"), "the live store takes nothing: OOM"),
         (redis_errors.ReadOnlyError("replica"), "the live store takes nothing: replica"),
+        (redis_errors.ResponseError("MISCONF Errors writing"), "the live store takes nothing: MISCONF Errors writing"),
+        (redis_errors.ResponseError("BUSY running a script"), "the live store takes nothing: BUSY running a script"),
         (clickhouse_errors.NetworkError("refused"), "the history does not answer: Code: 210. refused"),
         (clickhouse_errors.SocketTimeoutError("slow"), "the history does not answer: Code: 209. slow"),
         (EOFError("Unexpected EOF"), "the history does not answer: Unexpected EOF"),
