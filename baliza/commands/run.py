@@ -1,5 +1,6 @@
 """baliza up | demo: everything on one box."""
 
+import logging
 import os
 import random
 import shutil
@@ -61,6 +62,7 @@ def demo(shoppers_per_minute: float, speed: float) -> None:
 def _run(settings: Settings, announce: Callable[[Settings], str], extra_env: dict[str, str] | None = None) -> None:
     """Start all, say where to look, then a live line until Ctrl-C or SIGTERM; then stop all. `extra_env`: it is the demo."""
     os.umask(0o077)  # what shoppers did, and passwords: for the owner's eyes only
+    logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)  # a stack trace of what the live line says in words
     live, stop = LiveLine(sys.stdout), threading.Event()
     lock = lock_data_dir(settings.data_dir)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
