@@ -56,6 +56,7 @@ class Connection:
         self._timeout_s = timeout_s
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[tuple[Request, bool]] = deque()
+        self._queued_bytes = 0
         self._out = bytearray()
         self._events = selectors.EVENT_READ
         self._failed: Answer | None = None
@@ -118,6 +119,7 @@ class Connection:
             return  # the body is still to come: see _feed
         request = Request(method, origin_form(self._target.decode("latin-1")), self._headers, bytes(self._body), self._peer)
         self._queue.append((request, self._parser.should_keep_alive()))
+        self._queued_bytes += len(request.body)
         self._reset()
         if len(self._queue) > MAX_PIPELINED:
             raise BadRequest(f"expected at most {MAX_PIPELINED} requests before the first answer, got more")
@@ -190,6 +192,7 @@ class Connection:
         while self._queue and not (self.busy or self.closed or self._closing or len(self._out) > MAX_UNREAD_BYTES):
             self.busy = True
             request, self._keep_alive = self._queue.popleft()
+            self._queued_bytes -= len(request.body)
             # HTTP/1.0 needs it confirmed; nobody else minds.
             self._persistence = "keep-alive" if "connection" in request.headers else ""
             self._handle(self, request)
@@ -237,7 +240,8 @@ class Connection:
             self._finish()
             return
         wants = selectors.EVENT_WRITE if self._out else 0
-        full = len(self._queue) >= MAX_PIPELINED // 2 or len(self._out) > MAX_UNREAD_BYTES
+        full = len(self._queue) >= MAX_PIPELINED // 2 or self._queued_bytes > MAX_BODY_BYTES
+        full = full or len(self._out) > MAX_UNREAD_BYTES
         if not (full or self._closing or self._ended or self._failed):
             wants |= selectors.EVENT_READ
         self._watch(wants)

@@ -378,6 +378,27 @@ def test_asks_nothing_more_of_one_who_does_not_read(slow_ends: Ends) -> None:
     assert len(slow_ends.requests) == 32, "goes on when the client reads"
 
 
+def test_reads_no_more_while_large_requests_wait(slow_ends: Ends) -> None:
+    slow_ends.client.setblocking(False)
+    left = post(b"x" * 400_000) * 8
+    try:
+        while left:
+            left = left[slow_ends.client.send(left[:32_768]) :]
+            slow_ends.turn()
+    except BlockingIOError:
+        pass
+    waiting = sum(len(request.body) for request, _ in slow_ends.connection._queue)
+    assert MAX_BODY_BYTES < waiting < 3 * MAX_BODY_BYTES
+    slow_ends.client.settimeout(2)
+    for served in range(8):
+        slow_ends.answer(slow_ends.requests[served])
+        slow_ends.turn()
+        while left and len(slow_ends.requests) <= served + 1:
+            left = left[slow_ends.client.send(left[:32_768]) :]
+            slow_ends.turn()
+    assert slow_ends.statuses() == [200] * 8
+
+
 def test_slow_client_is_told_so(ends: Ends) -> None:
     ends.send(b"GET / HT")
     ends.now += TIMEOUT_S - 1
