@@ -151,7 +151,7 @@ def _register_demo(settings: Settings) -> None:
 def _send_past(settings: Settings, live: LiveLine) -> None:
     """Two weeks of past visits through the public endpoint, once, so that there is something to learn from."""
     with stores.redis(settings) as redis:
-        if not redis.hsetnx(keys.INSTALLED, "demo_past", "sending"):
+        if redis.hexists(keys.INSTALLED, "demo_past"):
             return
         live.tell("sending two weeks of past visits")
         walks, shoppers = import_module("demo.walks"), import_module("demo.shoppers")
