@@ -35,6 +35,7 @@ __all__ = ["Trained", "enough_to_begin", "learn", "serve_trainer", "train"]
 
 FIRST_SESSIONS: Final = 20  # with fewer nothing can be learned that is not chance
 FIRST_LOOK_S: Final = 5.0
+QUERY_TIMEOUT_S: Final = 120.0  # of silence; a history that hangs must not hold the trainer for ever
 DEFAULTS: Final = Parameters()
 
 log = logging.getLogger("baliza.train")
@@ -138,7 +139,7 @@ def serve_trainer(settings: Settings, stop: threading.Event) -> None:
 
     Nothing that goes wrong ends it: it is logged and tried again at the next round. Blocks.
     """
-    redis, client = stores.redis(settings), stores.clickhouse(settings)
+    redis, client = stores.redis(settings), stores.clickhouse(settings, QUERY_TIMEOUT_S)
     history = History(lambda: client)
     due: dict[str, float] = {}
     while not stop.is_set():

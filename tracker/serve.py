@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from baliza import stores
 from baliza.errors import StoreDown
@@ -19,6 +20,9 @@ from tracker.app import create_app
 from tracker.edge import EdgeApp
 from tracker.ingest import Ingest, oldest_waiting_s
 from tracker.wsgi_bridge import Wsgi
+
+# An insert takes a second; a history that is silent for longer hangs, and the batch is repeated with the same token.
+INSERT_TIMEOUT_S: Final = 60.0
 
 __all__ = ["serve_edge", "serve_ingest", "serve_tracker", "tracker_wsgi"]
 
@@ -65,7 +69,7 @@ def _probes(settings: Settings, redis: stores.RedisClient) -> Mapping[str, Probe
 def serve_ingest(settings: Settings) -> None:
     """The ingest loop. Blocks until told to stop."""
     redis = stores.redis(settings)
-    client = stores.clickhouse(settings)
+    client = stores.clickhouse(settings, INSERT_TIMEOUT_S)
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     lease = Lease(redis, f"ingest-{settings.ingest_worker}", owner, time.monotonic)
     ingest = Ingest(settings, redis, stores.History(lambda: client), lease, owner, now_ms)
