@@ -106,7 +106,7 @@ def test_one_that_was_left_behind_is_ended_and_its_data_found(server: EmbeddedVa
     code = (
         "import sys\nfrom pathlib import Path\nfrom redis import Redis\nfrom baliza.embedded.valkey import EmbeddedValkey\n"
         "server = EmbeddedValkey(Path(sys.argv[1]))\nserver.start()\n"
-        "Redis.from_url(server.url).set('a', 'kept')\nprint(server.process.pid)\nimport os; os._exit(1)"
+        "Redis.from_url(server.url).set('a', 'kept')\nprint(server.process.pid, flush=True)\nimport os; os._exit(1)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True, timeout=20, check=False
