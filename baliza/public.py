@@ -46,6 +46,8 @@ def public_wsgi(settings: Settings) -> ByPath:
     prefixes: dict[str, Wsgi] = dict.fromkeys(PERSONALIZER_PATHS, offers)
     mounts = {}
     if os.environ.get("BALIZA_DEMO"):
-        mounts["/shop"] = import_module("demo.shop").create_app("pk_demo")
+        shop, seen = import_module("demo.shop"), import_module("demo.seen")
+        session_of = seen.session_reader(settings.local_url, "sk_demo")
+        mounts["/shop"] = shop.create_app("pk_demo", session_of=session_of, console_url=settings.console_url)
         prefixes["/"] = redirect("/shop/")  # whoever types the bare address wants to see the shop
     return ByPath(tracker.tracker_wsgi(settings), prefixes, mounts)

@@ -20,6 +20,7 @@ ICONS: Final[Mapping[str, str]] = {
     "begin_checkout": "card", "add_shipping_info": "truck", "add_payment_info": "card", "purchase": "check",
     "refund": "back", "view_promotion": "tag", "select_promotion": "tag", "login": "person", "sign_up": "person",
     "generate_lead": "person", "offer_shown": "tag", "offer_clicked": "tag", "offer_dismissed": "tag",
+    "user_engagement": "eye",
 }  # fmt: skip
 
 

@@ -146,6 +146,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "event.offer_shown": "Was shown an offer: {items}",
     "event.offer_clicked": "Clicked an offer: {items}",
     "event.offer_dismissed": "Dismissed an offer: {items}",
+    "event.user_engagement": "Spent time on the page",
     "count.sessions.one": "{n} session",
     "count.sessions.other": "{n} sessions",
     "count.pieces.one": "{n} piece",

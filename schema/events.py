@@ -49,6 +49,7 @@ EventType = Literal[
     "offer_shown",
     "offer_clicked",
     "offer_dismissed",
+    "user_engagement",
 ]
 EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
 # These say what is in the cart and mean nothing without items (GA4 asks for items there as well).

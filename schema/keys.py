@@ -5,8 +5,8 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | key                          | type   | what                                                        | lives             |
 |------------------------------|--------|-------------------------------------------------------------|-------------------|
 | {pN}:v:<site>:<visitor>      | string | visitor profile with the live session, cmsgpack             | VISITOR_TTL_MS    |
-| {pN}:seen:<site>:<visitor>   | set    | hashes of the event ids taken                               | 2 DEDUPE_MS       |
-| {pN}:seen1:<site>:<visitor>  | set    | the same, of the day before                                 | DEDUPE_MS         |
+| {pN}:seen:<site>:<visitor>   | set    | hashes of the event ids taken                               | 2 dedupe          |
+| {pN}:seen1:<site>:<visitor>  | set    | the same, of the time before                                | dedupe            |
 | {pN}:events                  | stream | accepted events, one entry a request                        | until in history  |
 | {pN}:quarantine              | stream | rejected events with their reason                           | newest 250        |
 | {pN}:carts:<site>            | zset   | visitor → last cart change (ms); carts with something in    | until bought      |
@@ -25,7 +25,7 @@ from typing import Final
 from zlib import crc32
 
 VISITOR_TTL_MS: Final = 30 * 24 * 3600 * 1000
-DEDUPE_MS: Final = 24 * 3600 * 1000
+DEDUPE_MIN_MS: Final = 24 * 3600 * 1000
 LEASE_MS: Final = 10_000
 QUARANTINE_MAX_ENTRIES: Final = 250  # per partition; newest kept
 ORDER_SETTLED: Final = "+"  # the value of an order that is counted; until then it is who claimed it and when

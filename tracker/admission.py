@@ -117,15 +117,20 @@ def visitor_cookie(visitor_id: str, *, secure: bool) -> tuple[str, str]:
     return ("Set-Cookie", value)
 
 
-def cors_headers(request: Request, registry: SiteRegistry | None, *, preflight: bool = False) -> list[tuple[str, str]]:
-    """What lets a page read the answer; none where no site allows its origin. A preflight does not say which site it is."""
+def cors_headers(
+    request: Request, registry: SiteRegistry | None, *, preflight: bool = False, refused: bool = False
+) -> list[tuple[str, str]]:
+    """What lets a page read the answer; none where no site allows its origin. A preflight does not say which site it is.
+
+    A refusal may be read by all: to who cannot read it, it looks like a broken network, and is asked for again and again.
+    """
     origin = request.header("origin")
-    known = registry.by_name.values() if registry else ()
-    if not origin or not any(site.allows(origin) for site in known):
+    allowed = any(site.allows(origin) for site in (registry.by_name.values() if registry else ()))
+    if not origin or not (refused or allowed):
         return []
     headers = [
         ("Access-Control-Allow-Origin", origin),
-        ("Access-Control-Allow-Credentials", "true"),
+        *([("Access-Control-Allow-Credentials", "true")] if allowed else []),
         ("Access-Control-Expose-Headers", "X-Baliza-Dropped, X-Baliza-Count, Retry-After"),
         ("Vary", "Origin"),
     ]

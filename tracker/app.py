@@ -1,6 +1,8 @@
-"""The collector's ordinary paths: the beacon script and the profiles that a shop's server may read."""
+"""The collector's ordinary paths: the beacon's scripts and the profiles that a shop's server may read."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 
 from flask import Flask, Response, request
 
@@ -9,7 +11,7 @@ from baliza.http import Probe, base_app, json_answer, site_of_secret
 from baliza.settings import Settings
 from baliza.sites import SiteRegistry
 from baliza.stores import RedisClient, call
-from js_beacon import script_path
+from js_beacon import PARTS, script_path
 from schema import keys
 from schema.profile import VisitorProfile, decode_profile
 from tracker.profiles import describe_session, describe_visitor
@@ -35,13 +37,8 @@ def create_app(
             raise NotFound(f"no events of the visitor {visitor_id!r} of {site.name} in the last 30 days")
         return decode_profile(stored)
 
-    @app.get("/b.js")
-    def beacon_script() -> Response:
-        answer = Response(script_path().read_bytes(), mimetype="text/javascript")
-        answer.headers["Cache-Control"] = "public, max-age=3600"
-        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-        answer.add_etag()
-        return answer.make_conditional(request)  # type: ignore[return-value]
+    for part in PARTS:
+        app.add_url_rule(f"/{part}", part, partial(_script, script_path(part)))
 
     @app.get("/v1/sessions/current")
     def current_session() -> Response:
@@ -59,3 +56,11 @@ def create_app(
         return json_answer(describe_visitor(visitor_id, profile_of(visitor_id)))
 
     return app
+
+
+def _script(path: Path) -> Response:
+    answer = Response(path.read_bytes(), mimetype="text/javascript")
+    answer.headers["Cache-Control"] = "public, max-age=3600"
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    answer.add_etag()
+    return answer.make_conditional(request)  # type: ignore[return-value]

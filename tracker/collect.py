@@ -15,6 +15,7 @@ import msgspec
 from baliza.errors import BadRequest, BalizaError, TooLarge
 from baliza.settings import Settings
 from baliza.sites import SiteRegistry
+from schema import keys
 from tracker.admission import (
     Sender,
     WrongMethod,
@@ -74,7 +75,9 @@ class Collector:
     registry: SiteRegistry | None = None
 
     def __post_init__(self) -> None:
-        self.rules = SessionRules(self.settings.session_idle_s * 1000, self.settings.session_max_s * 1000)
+        idle_s, max_s, late_s = self.settings.session_idle_s, self.settings.session_max_s, self.settings.late_max_s
+        # A browser may repeat an event that was taken for as long as a late one is accepted.
+        self.rules = SessionRules(idle_s * 1000, max_s * 1000, max(keys.DEDUPE_MIN_MS, late_s * 1000))
 
     def steps(self, request: Request) -> Steps:
         """Answer one request to /o or /o.gif. Yields commands, is sent their replies; StoreDown may be thrown in."""
@@ -88,7 +91,7 @@ class Collector:
             answer = problem_answer(error)
             if isinstance(error, WrongMethod):
                 answer.headers.append(("Allow", "POST, OPTIONS"))
-        answer.headers.extend(cors_headers(request, self.registry))
+        answer.headers.extend(cors_headers(request, self.registry, refused=answer.status >= 400))
         return answer
 
     def _observations(self, request: Request) -> Steps:

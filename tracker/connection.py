@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httptools
 
-from baliza.errors import BadRequest, TooLarge
+from baliza.errors import BadRequest, BalizaError, TooLarge
 from schema.events import MAX_BODY_BYTES
 from tracker.request import Answer, Request, origin_form, problem_answer
 
@@ -164,13 +164,18 @@ class Connection:
                 if self._unfinished_bytes > (MAX_HEAD_BYTES if self._in_head else MAX_MESSAGE_BYTES):
                     raise TooLarge(HEAD_TOO_LARGE)
         except TooLarge as error:
-            self._failed = problem_answer(error)
+            self._refuse(error)
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
-            known = cause if isinstance(cause, BadRequest) else BadRequest("the request could not be read")
-            self._failed = problem_answer(known)
+            self._refuse(cause if isinstance(cause, BadRequest) else BadRequest("the request could not be read"))
         except httptools.HttpParserError as error:
-            self._failed = problem_answer(BadRequest(f"expected an HTTP/1.1 request, got something else: {error}"))
+            self._refuse(BadRequest(f"expected an HTTP/1.1 request, got something else: {error}"))
+
+    def _refuse(self, error: BalizaError) -> None:
+        """To a page of another origin a refusal that it cannot read looks like a broken network, and it asks for ever."""
+        self._failed = problem_answer(error)
+        if origin := self._headers.get("origin"):
+            self._failed.headers.extend([("Access-Control-Allow-Origin", origin), ("Vary", "Origin")])
 
     def _feed(self, data: bytes) -> None:
         self._fed = len(data)

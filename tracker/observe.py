@@ -29,13 +29,14 @@ _encode = msgspec.msgpack.Encoder().encode
 
 @dataclass(frozen=True)
 class SessionRules:
-    """How sessions are cut; all in milliseconds."""
+    """How sessions are cut, and for how long at least event ids are remembered; all in milliseconds."""
 
     idle_ms: int
     max_ms: int
+    dedupe_ms: int
 
     def as_map(self) -> dict[str, int]:
-        return {"idle": self.idle_ms, "max": self.max_ms, "ttl": keys.VISITOR_TTL_MS, "dedupe": keys.DEDUPE_MS}
+        return {"idle": self.idle_ms, "max": self.max_ms, "ttl": keys.VISITOR_TTL_MS, "dedupe": self.dedupe_ms}
 
 
 class Context(msgspec.Struct, rename={"received_ms": "r", "site": "s", "visitor_id": "v", "sender": "d", "trusted": "t"}):

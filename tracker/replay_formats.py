@@ -106,7 +106,8 @@ def ga4_csv(lines: Iterable[str], currency: str) -> Iterator[Outcome]:
     return _each(lines, need, lambda line, cells: _ga4_row(line, cells, currency))
 
 
-GA4_TYPES: Final = {**{name: name for name in EVENT_TYPES}, "view_search_results": "search"}
+# An export has no column for the time of a user_engagement, and without it the event says nothing.
+GA4_TYPES: Final = {**{name: name for name in EVENT_TYPES if name != "user_engagement"}, "view_search_results": "search"}
 ITEM_LABELS: Final = (
     "item_name", "item_brand", "item_category", "item_category2", "item_category3", "item_category4", "item_category5",
     "item_variant", "coupon",

@@ -228,7 +228,7 @@ local function apply(visitor, event, rules)
 end
 
 -- Splits the batch into new events and those taken before. One SADD tells for a single event; more need to be asked first.
--- before_key: the ids of the day before, nil when there are none any more.
+-- before_key: the ids of the time before, nil when there are none any more.
 local function fresh_events(seen_key, before_key, events)
   if #events == 1 and not before_key then
     return redis.call('SADD', seen_key, events[1].h) == 1 and events or {}
@@ -249,7 +249,7 @@ local function fresh_events(seen_key, before_key, events)
   return fresh
 end
 
--- Event ids are remembered for a day at least. A set has no times, so after a day it is put aside whole for another one, and
+-- Event ids are remembered for rules.dedupe at least. A set has no times, so after that it is put aside whole for another one, and
 -- the next event begins a new set: the ids of who comes every day would otherwise be kept for ever.
 -- visitor.e: when the present set ends; visitor.d: when the one before does.
 local function keep_seen(visitor, seen_key, before_key, now, dedupe)

@@ -91,7 +91,7 @@ def observe(redis: RedisClient, visitor_id: str, type_: str, items: Sequence[str
         "c": given.get("customer_id", ""), "x": "EUR", "m": 0, "d": f"T-{at_ms}" if type_ == "purchase" else "", "q": "",
         "i": [[item, 1, 39_900_000, item.title(), SHOP.get(item, "")] for item in items],
     }  # fmt: skip
-    rules = {"idle": 1_800_000, "max": 86_400_000, "ttl": keys.VISITOR_TTL_MS, "dedupe": keys.DEDUPE_MS}
+    rules = {"idle": 1_800_000, "max": 86_400_000, "ttl": keys.VISITOR_TTL_MS, "dedupe": 259_200_000}
     batch = {"now": at_ms, "rules": rules, "visitor": visitor_id, "events": [event]}
     names = (
         keys.visitor(partition, site, visitor_id), keys.seen(partition, site, visitor_id), keys.events(partition),

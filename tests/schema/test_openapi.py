@@ -22,6 +22,8 @@ ENDPOINTS = {
     "/o": {"post", "options"},
     "/o.gif": {"get"},
     "/b.js": {"get"},
+    "/offers.js": {"get"},
+    "/guess.js": {"get"},
     "/v1/sessions/current": {"get"},
     "/v1/visitors/{visitor}": {"get"},
     "/v1/offers": {"get"},

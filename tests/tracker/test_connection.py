@@ -163,6 +163,12 @@ def test_refuses_announced_large_body_before_it_comes(ends: Ends) -> None:
     assert ends.requests == []
 
 
+def test_pages_of_other_origins_can_read_that_it_is_too_large(ends: Ends) -> None:
+    length = b"Origin: https://shop.example\r\nContent-Length: %d" % (MAX_BODY_BYTES + 1)
+    ends.send(post(b"")[:-4].replace(b"Content-Length: 0", length) + b"\r\n\r\n")
+    assert b"Access-Control-Allow-Origin: https://shop.example\r\n" in ends.received()
+
+
 def test_takes_body_of_exactly_the_limit(ends: Ends) -> None:
     ends.send(post(b"x" * MAX_BODY_BYTES))
     assert ends.statuses() == [200]

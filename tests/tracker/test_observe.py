@@ -32,7 +32,7 @@ def an_event(*args: Any, **fields: Any) -> Event:
 def test_all_keys_of_an_observation_lie_in_one_partition() -> None:
     body = msgspec.json.encode({"events": [event(), event("view_item", item="A")]})
     decoded = decode(body, TimeWindow(NOW_MS, None, 0))
-    command = observe_command(decoded, [0, 1], CONTEXT, SessionRules(1_800_000, 86_400_000), 64)
+    command = observe_command(decoded, [0, 1], CONTEXT, SessionRules(1_800_000, 86_400_000, 259_200_000), 64)
     assert command[:3] == ("FCALL", "observe_v1", 6)
     tag = f"{{p{keys.partition_of('v-1', 64)}}}"
     assert all(str(key).startswith(tag) for key in command[3:9])
@@ -41,10 +41,10 @@ def test_all_keys_of_an_observation_lie_in_one_partition() -> None:
 
 def test_only_the_places_asked_for_are_observed() -> None:
     decoded = decode(msgspec.json.encode({"events": [event(), event(), event("search")]}), TimeWindow(NOW_MS, None, 0))
-    command = observe_command(decoded, [0, 2], CONTEXT, SessionRules(1, 2), 64)
+    command = observe_command(decoded, [0, 2], CONTEXT, SessionRules(1, 2, 3), 64)
     sent = msgspec.msgpack.decode(command[9])  # type: ignore[arg-type]
     assert [(each["n"], each["e"]) for each in sent["events"]] == [(0, "page_view"), (2, "search")]
-    assert sent["rules"] == {"idle": 1, "max": 2, "ttl": keys.VISITOR_TTL_MS, "dedupe": keys.DEDUPE_MS}
+    assert sent["rules"] == {"idle": 1, "max": 2, "ttl": keys.VISITOR_TTL_MS, "dedupe": 3}
 
 
 def test_an_order_is_claimed_and_settled_under_its_own_partition() -> None:
