@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help install install-dev demo up test test-long check format bench hit clean
+.PHONY: help install install-dev demo up test test-long check format bench bench-beacon hit beacon clean
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -54,8 +54,18 @@ format: $(DEV_STAMP)  ## put the code into shape
 bench: $(DEV_STAMP)  ## the benchmarks; results go to loadtests/results
 	@$(BIN)/python -m loadtests.bench
 
+bench-beacon: $(DEV_STAMP)  ## what the beacon costs a page (needs Chromium)
+	@$(BIN)/python -m loadtests.beaconing
+
 hit: $(RUN_STAMP)  ## send one sample event to a running demo
 	@$(BIN)/python -m loadtests.hit
+
+js_beacon/node_modules: js_beacon/package-lock.json
+	@cd js_beacon && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+beacon: js_beacon/node_modules  ## build the scripts for the shop's pages (needs Node) and say what they weigh
+	@cd js_beacon && npm run --silent types && npm run --silent build
 
 clean:  ## remove the environment and caches; data/ stays
 	@rm -rf $(VENV) build ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

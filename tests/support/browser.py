@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from js_beacon import script_path
+from js_beacon import PARTS, script_path
+from schema.events import Batch
 
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -28,7 +31,7 @@ HOW_TO_GET_CHROMIUM = "no Chromium found: run `apt-get install chromium`, or set
 
 
 class FarEnd:
-    """Serves the pages given to it, /b.js, and POST /o; keeps every request."""
+    """Serves the pages given to it, the beacon's parts, offers, and POST /o; keeps every request."""
 
     def __init__(self) -> None:
         self.pages: dict[str, str] = {}
@@ -36,6 +39,10 @@ class FarEnd:
         self.headers: list[dict[str, str]] = []
         self.answers: list[int] = []
         self.answer_headers: dict[str, str] = {}
+        self.page_headers: dict[str, str] = {}
+        self.offers: dict[str, Any] = {"offers": []}
+        self.offers_after_s = 0.0
+        self.asked: list[dict[str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -64,8 +71,12 @@ class FarEnd:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 path = self.path.split("?")[0]
-                if path == "/b.js":
-                    return self.reply(200, "text/javascript", script_path().read_bytes())
+                if path[1:] in PARTS:
+                    return self.reply(200, "text/javascript", script_path(path[1:]).read_bytes())
+                if path == "/v1/offers":
+                    far_end.asked.append(dict(parse_qsl(self.path.partition("?")[2])))
+                    time.sleep(far_end.offers_after_s)
+                    return self.reply(200, "application/json", json.dumps(far_end.offers).encode())
                 page = far_end.pages.get(path)
                 if page is None:
                     return self.reply(404, "text/plain", b"")
@@ -81,7 +92,8 @@ class FarEnd:
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(content)))
-                for name, value in far_end.answer_headers.items():
+                more = far_end.page_headers if kind.startswith("text/html") else far_end.answer_headers
+                for name, value in more.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)
@@ -97,6 +109,8 @@ def far_end() -> Iterator[FarEnd]:
     server = FarEnd()
     yield server
     server.stop()
+    for body in server.bodies:
+        msgspec.json.decode(json.dumps(body), type=Batch)
 
 
 @pytest.fixture(scope="module")
@@ -151,10 +165,10 @@ def wait_until(page: Page) -> Callable[[Callable[[], bool]], None]:
 def shop_page(far_end: FarEnd) -> Callable[..., str]:
     """Put a page with the beacon on the far end: shop_page("/p", before="dataLayer=[…]") answers its address."""
 
-    def make(path: str = "/", before: str = "", tag: str = "", title: str = "Lamp") -> str:
+    def make(path: str = "/", before: str = "", tag: str = "", title: str = "Lamp", body: str = "") -> str:
         far_end.pages[path] = (
             f"<!doctype html><title>{title}</title><script>{before}</script>"
-            f'<script async src="/b.js" data-site="pk_test" {tag}></script><a id="next" href="/next">next</a>'
+            f'<script async src="/b.js" data-site="pk_test" {tag}></script><a id="next" href="/next">next</a>{body}'
         )
         return far_end.origin + path
 

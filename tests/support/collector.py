@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 from redis import Redis
 
-from baliza.embedded.valkey import EmbeddedValkey, free_port
+from baliza.embedded.valkey import EmbeddedValkey, steady_port
 from baliza.settings import PARENT_VARIABLE, Settings
 from baliza.sites import Site, add_site
 from baliza.stores import install
@@ -39,12 +39,12 @@ class RunningCollector:
         self, folder: Path, extra: Mapping[str, str] | None = None, command: str = TRACKER, redis_url: str = ""
     ) -> None:
         self.folder, self.extra, self.command = folder, dict(extra or {}), command
-        self.valkey = EmbeddedValkey(folder / "valkey")
+        self.valkey = EmbeddedValkey(folder / "valkey", steady_port())
         self.valkey.start()
         self.redis = Redis.from_url(self.valkey.url)
         install(self.redis, Settings(partitions=PARTITIONS))
         self.site = self.add_site("demo", ["http://shop.test"], "pk_demo", "sk_demo")
-        self.port = free_port()
+        self.port = steady_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "collector.log"
         self._redis_url = redis_url.format(port=self.valkey.port) or self.valkey.url
@@ -119,6 +119,16 @@ class RunningCollector:
                 found |= {sent[row[0]]["event_id"] for row in outcome}
         return found
 
+    def crash(self) -> None:
+        """End all its processes at once, in the middle of whatever they do."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def start_again(self) -> None:
+        """Back on the same port; does not wait until it listens."""
+        self.process = self._spawn()
+
     def stop(self, timeout_s: float = 30.0) -> int:
         """End it in order; the exit status."""
         self.process.terminate()
@@ -130,8 +140,6 @@ class RunningCollector:
 
     def close(self) -> None:
         """Away with all of it; what is worth a graceful end has had it."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.crash()
         self.redis.close()
         self.valkey.kill()
