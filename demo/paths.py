@@ -3,13 +3,14 @@
 from typing import Final
 from urllib.parse import quote, urlencode
 
-__all__ = ["CART", "CHECKOUT", "HOME", "LOGIN", "THANKS", "category", "picture", "product", "search"]
+__all__ = ["CART", "CHECKOUT", "HOME", "LOGIN", "SEEN", "THANKS", "category", "picture", "product", "search", "story"]
 
 HOME: Final = "/"
 CART: Final = "/cart"
 CHECKOUT: Final = "/checkout"
 THANKS: Final = "/thanks"
 LOGIN: Final = "/login"
+SEEN: Final = "/seen"
 
 
 def category(slug: str) -> str:
@@ -25,6 +26,11 @@ def product(item_id: str) -> str:
 def search(term: str) -> str:
     """The page with what was found for a term."""
     return "/search?" + urlencode({"q": term})
+
+
+def story(slug: str) -> str:
+    """The page of one story."""
+    return f"/stories/{quote(slug)}"
 
 
 def picture(item_id: str) -> str:

@@ -1,29 +1,36 @@
-"""How a simulated shopper answers offers: sees them, and now and then clicks one. Pure; chance and time are arguments."""
+"""How a simulated shopper answers offers: sees them, now and then clicks one, sometimes takes it. Chance is an argument."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from demo import paths
-from demo.basket import Line
+from demo.basket import Line, added
 from demo.catalogue import BY_ID, Product
 from demo.data_layer import item, money
 from demo.people import Shopper
 from demo.walks import Event, new_event
 
-__all__ = ["CLICKS_OTHER", "CLICKS_TASTE", "respond"]
+__all__ = ["CLICKS_OTHER", "CLICKS_TASTE", "TAKES_OFFER", "respond"]
 
 CLICKS_TASTE: Final = 0.2  # a strip that shows something after the shopper's taste
 CLICKS_OTHER: Final = 0.03
+TAKES_OFFER: Final = 0.4  # of those who clicked
 
 
 def respond(
-    answer: Mapping[str, object], placement: str, shopper: Shopper, rng: random.Random, moment: datetime
+    answer: Mapping[str, object],
+    placement: str,
+    shopper: Shopper,
+    rng: random.Random,
+    moment: datetime,
+    cart: MutableMapping[str, int] | None = None,
 ) -> list[Event]:
     """Events that an answer of GET /v1/offers leads to: offer_shown, perhaps offer_clicked and a look at the product.
 
-    None at all when there is no offer of a product of this shop.
+    cart: the shopper's, by item id; what was clicked may come into it. Without one nothing is taken.
+    No events at all when there is no offer of a product of this shop.
     """
     offers = _known_offers(answer)
     if not offers:
@@ -34,7 +41,12 @@ def respond(
         return shown
     chosen = rng.choice(liked or offers)
     clicked = _response("offer_clicked", answer, placement, [chosen], rng, moment)
-    return [*shown, clicked, *_look_at(BY_ID[str(chosen["item_id"])], shopper, rng, moment)]
+    product = BY_ID[str(chosen["item_id"])]
+    after = _look_at(product, shopper, rng, moment)
+    if cart is not None and rng.random() < TAKES_OFFER:
+        cart.update(added(cart, product.item_id, 1))
+        after.append(_about("add_to_cart", product, shopper, rng, moment))
+    return [*shown, clicked, *after]
 
 
 def _known_offers(answer: Mapping[str, object]) -> list[Mapping[str, object]]:
@@ -71,10 +83,16 @@ def _response(
 
 
 def _look_at(product: Product, shopper: Shopper, rng: random.Random, moment: datetime) -> list[Event]:
+    page_view = new_event("page_view", moment, rng, page=_page(product, shopper))
+    return [page_view, _about("view_item", product, shopper, rng, moment)]
+
+
+def _about(kind: str, product: Product, shopper: Shopper, rng: random.Random, moment: datetime) -> Event:
+    page = _page(product, shopper)
+    seen = item(Line(product, 1), page["url"], shopper.shop_url + paths.picture(product.item_id))
+    return new_event(kind, moment, rng, page=page, **money([seen], product.price))
+
+
+def _page(product: Product, shopper: Shopper) -> dict[str, str]:
     url = shopper.shop_url + paths.product(product.item_id)
-    page = {"url": url, "referrer": shopper.shop_url + paths.HOME, "title": product.name}
-    seen = item(Line(product, 1), url, shopper.shop_url + paths.picture(product.item_id))
-    return [
-        new_event("page_view", moment, rng, page=page),
-        new_event("view_item", moment, rng, page=page, **money([seen], product.price)),
-    ]
+    return {"url": url, "referrer": shopper.shop_url + paths.HOME, "title": product.name}

@@ -2,25 +2,32 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, abort, current_app, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Response, abort, current_app, redirect, request, session, url_for
 from flask.json.provider import DefaultJSONProvider
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.wrappers import Response as AnyResponse
 
-from demo import basket, paths
+from demo import paths
 from demo.basket import Line
-from demo.catalogue import BY_ID, CATEGORIES, CURRENCY, PRODUCTS, Product, search
-from demo.data_layer import Push, as_ecommerce, as_gtag, item, money
+from demo.catalogue import BY_ID, CATEGORIES, SHELVES, search
+from demo.data_layer import Push, as_ecommerce, as_gtag, money
+from demo.editorial import ADS, AUTUMN, STORIES
+from demo.page import items_of, known, list_push, promotion_push, show, tell_on_next_page
 from demo.pictures import draw
+from demo.seen import SessionOf, nobody, seen
+from demo.structured import product_markup
+from demo.till import till
 
 __all__ = ["create_app", "customer_id_of"]
 
-_HOME_IDS = ("LAMP-1", "PHONE-1", "MOKA-1", "PACK-1", "PEN-1", "CUPS-1", "EARS-1", "NOTE-1")
-_OFFERS_SHOWN = 4
+_WINDOW = [BY_ID[item_id] for item_id in "LAMP-1 PAN-1 THROW-1 PACK-1 PEN-1 CUPS-1 EARS-1 TABLE-1".split()]
+_HOUSE_FAVOURITES = [BY_ID[item_id] for item_id in "LAMP-4 BEANS-1 VASE-1 NOTE-1".split()]
+
+_SHELF = {shelf.slug: shelf for shelf in CATEGORIES}
 
 _pages = Blueprint("shop", __name__)
 
@@ -42,11 +49,18 @@ def customer_id_of(email: str) -> str:
     return "c-" + hashlib.sha256(email.strip().lower().encode()).hexdigest()[:12]
 
 
-def create_app(site_key: str, script_url: str = "/b.js", new_order_id: Callable[[], str] = random_order_id) -> Flask:
+def create_app(
+    site_key: str,
+    script_url: str = "/b.js",
+    new_order_id: Callable[[], str] = random_order_id,
+    session_of: SessionOf = nobody,
+    console_url: str = "",
+) -> Flask:
     """Build the shop; its routes are relative to wherever it is mounted.
 
     site_key: publishable key, goes into every page.
     script_url: where the beacon is; offers are asked for at the same origin.
+    session_of: what is known of a visitor, for the page that shows it. console_url: where to read on; empty: nowhere.
     """
     app = Flask(__name__)
     # The cookie holds a cart and an id, nothing secret; derived from the site, so that every worker reads it.
@@ -55,6 +69,8 @@ def create_app(site_key: str, script_url: str = "/b.js", new_order_id: Callable[
         SITE_KEY=site_key,
         SCRIPT_URL=script_url,
         NEW_ORDER_ID=new_order_id,
+        SESSION_OF=session_of,
+        CONSOLE_URL=console_url,
         SESSION_COOKIE_NAME="demo_shop",
         SESSION_COOKIE_SAMESITE="Lax",
         CONTENT_POLICY=_content_policy(script_url),
@@ -64,6 +80,8 @@ def create_app(site_key: str, script_url: str = "/b.js", new_order_id: Callable[
     app.json.sort_keys = False  # the cookie keeps the cart in the order in which it was filled
     app.jinja_env.filters["euro"] = _euro
     app.register_blueprint(_pages)
+    app.register_blueprint(till)
+    app.register_blueprint(seen)
     return app
 
 
@@ -86,25 +104,28 @@ def _forbid_inline_scripts(response: Response) -> Response:
 
 @_pages.app_errorhandler(404)
 def _not_found(_error: Exception) -> tuple[str, int]:
-    return _page("missing.html"), 404
+    return show("missing.html"), 404
 
 
 @_pages.get(paths.HOME)
 def home() -> str:
     """The shop window."""
-    chosen = [BY_ID[item_id] for item_id in _HOME_IDS]
-    return _page("home.html", _list_push(as_ecommerce, chosen, "home"), "home-hero", products=chosen)
+    pushes = [promotion_push(as_ecommerce, "home-hero"), list_push(as_ecommerce, _WINDOW, "home")]
+    return show("home.html", pushes, _WINDOW, "home-hero", _HOUSE_FAVOURITES, stories=STORIES.values())
 
 
 @_pages.get("/c/<slug>")
 def category(slug: str) -> str:
-    """All products of one category."""
-    shelf = next((shelf for shelf in CATEGORIES if shelf.slug == slug), None)
-    if shelf is None:
-        abort(404)
-    found = [product for product in PRODUCTS if product.category == slug]
-    push = _list_push(as_gtag, found, slug)
-    return _page("list.html", push, products=found, heading=shelf.name, line=shelf.line, list_id=slug)
+    """All products of one category, or those of one brand in it."""
+    shelf = _SHELF.get(slug) or abort(404)
+    stock, brands = SHELVES[slug], sorted({product.brand for product in SHELVES[slug]})
+    brand = request.args.get("brand", "")
+    brand = brand if brand in brands else ""
+    found = [product for product in stock if brand in ("", product.brand)]
+    slot = None if slug == AUTUMN.category else "category-top"  # no banner leads to its own page
+    pushes = [promotion_push(as_gtag, slot)] if slot else []
+    pushes.append(list_push(as_gtag, found, slug))
+    return show("category.html", pushes, stock, slot, shelf=shelf, brands=brands, brand=brand, found=found, ad=ADS.get(slug))
 
 
 @_pages.get("/search")
@@ -113,94 +134,52 @@ def find() -> str:
     term = request.args.get("q", "").strip()[:100]
     found = search(term)
     pushes: list[Push] = [as_gtag("search", {"search_term": term, "results": len(found)})] if term else []
-    pushes += _list_push(as_ecommerce, found, "search") if found else []
-    line = f"{len(found)} found" if term else "Type a word above: lamp, coffee, backpack …"
-    heading = f"“{term}”" if term else "Search"
-    return _page("list.html", pushes, products=found, heading=heading, line=line, list_id="search", term=term)
+    pushes += [list_push(as_ecommerce, found, "search")] if found else []
+    return show("search.html", pushes, found, picks=[] if found else _WINDOW, term=term)
 
 
 @_pages.get("/p/<item_id>")
 def product(item_id: str) -> str:
     """One product."""
-    shown = _known(item_id)
-    push = as_gtag("view_item", money(_items([Line(shown, 1)]), shown.price))
+    shown = known(item_id)
+    (entry,) = items_of([Line(shown, 1)])
+    markup = product_markup(shown, str(entry["url"]), str(entry["image"]))
     along = [BY_ID[companion] for companion in shown.companions]
-    return _page("product.html", [push], "product-detail", product=shown, along=along)
+    beside = [other for other in SHELVES[shown.category] if other != shown and other not in along]
+    told_by = _SHELF[shown.category].told_by
+    pushes = [as_gtag("view_item", money([entry], shown.price))] if told_by == "data_layer" else []
+    return show("product.html", pushes, along, picks=beside, product=shown, along=along, markup=markup, told_by=told_by)
+
+
+@_pages.get("/stories/<slug>")
+def story(slug: str) -> str:
+    """Something to read, and the products that it is about."""
+    told = STORIES.get(slug) or abort(404)
+    about = [BY_ID[item_id] for item_id in told.item_ids]
+    return show("story.html", [list_push(as_ecommerce, about, f"story-{slug}")], about, story=told)
 
 
 @_pages.get("/pictures/<item_id>.svg")
 def picture(item_id: str) -> Response:
     """The picture of one product."""
-    response = Response(draw(_known(item_id)), mimetype="image/svg+xml")
+    response = Response(draw(known(item_id)), mimetype="image/svg+xml")
     response.cache_control.max_age = 3600
     return response
 
 
-@_pages.get(paths.CART)
-def cart() -> str:
-    """What is in the cart."""
-    held = _cart()
-    pushes = [as_gtag("view_cart", money(_items(basket.lines(held)), basket.total(held)))] if held else []
-    return _page("cart.html", pushes, "cart")
-
-
-@_pages.post("/cart/add")
-def add_to_cart() -> AnyResponse:
-    """Put a product into the cart."""
-    item_id = _known(request.form.get("item_id", "")).item_id
-    quantity = min(basket.MAX_QUANTITY, max(1, request.form.get("quantity", 1, type=int)))
-    session["cart"] = basket.added(_cart(), item_id, quantity)
-    _tell_on_next_page("add_to_cart", {item_id: quantity})
-    return redirect(url_for("shop.cart"), 303)
-
-
-@_pages.post("/cart/remove")
-def remove_from_cart() -> AnyResponse:
-    """Take a product out of the cart."""
-    item_id = request.form.get("item_id", "")
-    held = _cart()
-    if item_id in held:
-        session["cart"] = basket.removed(held, item_id)
-        _tell_on_next_page("remove_from_cart", {item_id: held[item_id]})
-    return redirect(url_for("shop.cart"), 303)
-
-
-@_pages.get(paths.CHECKOUT)
-def checkout() -> str | AnyResponse:
-    """Ask where to send it."""
-    held = _cart()
-    if not held:
-        return redirect(url_for("shop.cart"), 303)
-    push = as_ecommerce("begin_checkout", money(_items(basket.lines(held)), basket.total(held)))
-    return _page("checkout.html", [push])
-
-
-@_pages.post(paths.CHECKOUT)
-def order() -> AnyResponse:
-    """Take the order. Nothing is paid, and of the form nothing is kept."""
-    held = _cart()
-    if not held:
-        return redirect(url_for("shop.cart"), 303)
-    order_id = current_app.config["NEW_ORDER_ID"]()
-    session["order"] = {"id": order_id, "lines": held}
-    session.pop("cart")
-    _tell_on_next_page("purchase", held, {"transaction_id": order_id})
-    return redirect(url_for("shop.thanks"), 303)
-
-
-@_pages.get(paths.THANKS)
-def thanks() -> str | AnyResponse:
-    """Say thank you for the last order."""
-    last = session.get("order")
-    if not last:
-        return redirect(url_for("shop.home"), 303)
-    return _page("thanks.html", order_id=last["id"], bought=basket.lines(last["lines"]))
+@_pages.post("/letter")
+def letter() -> AnyResponse:
+    """Take a reader for the shop's letter; the address is not kept."""
+    if "@" in request.form.get("email", ""):
+        tell_on_next_page("generate_lead", {}, {"lead_source": "letter"})
+        session["reads_letter"] = True
+    return redirect(url_for("shop.home", _anchor="letter"), 303)
 
 
 @_pages.get(paths.LOGIN)
 def login_form() -> str:
     """Ask who it is."""
-    return _page("login.html")
+    return show("login.html")
 
 
 @_pages.post(paths.LOGIN)
@@ -210,7 +189,7 @@ def login() -> AnyResponse:
     if "@" not in email:
         return redirect(url_for("shop.login_form"), 303)
     session["customer"] = customer_id_of(email)
-    _tell_on_next_page("login", {}, {"method": "email", "user_id": session["customer"]})
+    tell_on_next_page("login", {}, {"method": "email", "user_id": session["customer"]})
     return redirect(url_for("shop.home"), 303)
 
 
@@ -220,83 +199,3 @@ def logout() -> AnyResponse:
     session.pop("customer", None)
     session["logged_out"] = True
     return redirect(url_for("shop.home"), 303)
-
-
-def _known(item_id: str) -> Product:
-    return BY_ID.get(item_id) or abort(404)
-
-
-def _cart() -> dict[str, int]:
-    held: dict[str, int] = session.get("cart", {})
-    return held
-
-
-def _items(held: Iterable[Line]) -> list[dict[str, object]]:
-    return [
-        item(
-            line,
-            url_for("shop.product", item_id=line.product.item_id, _external=True),
-            url_for("shop.picture", item_id=line.product.item_id, _external=True),
-        )
-        for line in held
-    ]
-
-
-def _list_push(form: Callable[[str, dict[str, object]], Push], products: list[Product], list_id: str) -> list[Push]:
-    items = [{**entry, "index": at} for at, entry in enumerate(_items(Line(product, 1) for product in products))]
-    return [form("view_item_list", {"item_list_id": list_id, "currency": CURRENCY, "items": items})]
-
-
-def _tell_on_next_page(name: str, held: dict[str, int], more: dict[str, str] | None = None) -> None:
-    """Keep a push for the page that the redirect leads to; ids only, for a cookie holds 4 KB."""
-    session["pending"] = [*session.get("pending", []), [name, held, more or {}]]
-
-
-def _pending_pushes() -> list[Push]:
-    pushes = []
-    for name, held, more in session.pop("pending", []):
-        parameters = money(_items(basket.lines(held)), basket.total(held)) if held else {}
-        form = as_gtag if name in {"login", "remove_from_cart"} else as_ecommerce
-        pushes.append(form(name, {**parameters, **more}))
-    return pushes
-
-
-def _page(
-    template: str,
-    pushes: Iterable[Push] = (),
-    placement: str | None = None,
-    products: Sequence[Product] = (),
-    **shown: object,
-) -> str:
-    pending = _pending_pushes()
-    config = current_app.config
-    item_id = request.view_args.get("item_id") if request.view_args else None
-    data = {
-        "siteKey": config["SITE_KEY"],
-        "currency": CURRENCY,
-        "pushes": [*pending, *pushes],
-        "customer": session.get("customer"),
-        "loggedOut": session.pop("logged_out", False),
-        "listed": {entry["item_id"]: entry for entry in _items(Line(each, 1) for each in products)},
-        "offers": {
-            "url": urljoin(config["SCRIPT_URL"], "/v1/offers"),
-            "placement": placement,
-            "itemId": item_id,
-            "limit": _OFFERS_SHOWN,
-        },
-    }
-    held = _cart()
-    return render_template(
-        template,
-        data=data,
-        placement=placement,
-        products=products,
-        categories=CATEGORIES,
-        lines=basket.lines(held),
-        total=basket.total(held),
-        count=sum(held.values()),
-        customer=session.get("customer"),
-        site_key=config["SITE_KEY"],
-        script_url=config["SCRIPT_URL"],
-        **shown,
-    )

@@ -18,7 +18,7 @@ from baliza.errors import BadRequest, StoreDown
 from demo.catalogue import PRODUCTS
 from demo.people import Shopper, new_shopper
 from demo.responses import respond
-from demo.walks import Batch, Event, Step, history, instant, walk
+from demo.walks import Batch, Event, Step, history, instant, to_the_till, walk
 
 __all__ = ["Sent", "Shopper", "Step", "history", "new_shopper", "run", "send_history", "walk"]
 
@@ -27,7 +27,7 @@ _MOST_TRIES: Final = 5
 _MOST_VISITS: Final = 200  # at the same time
 _KNOWN_VISITORS: Final = 300  # who may come again
 _COMES_AGAIN: Final = 0.35
-_PLACEMENTS: Final = {"view_item": "product-detail", "view_cart": "cart"}
+_PLACEMENTS: Final = {"view_promotion": "home-hero", "view_item": "product-detail", "view_cart": "cart"}
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,7 @@ class _Visit:
     shopper: Shopper
     steps: Iterator[Step]
     upcoming: Step | None
+    cart: dict[str, int]
     waiting: list[Event] = field(default_factory=list)
     tries: int = 0
 
@@ -129,6 +130,10 @@ class _Visit:
             taken.append({**self.upcoming.event, "occurred_at": instant(now)})
             self.upcoming = next(self.steps, None)
         return taken
+
+    def go_on(self, steps: Iterator[Step]) -> None:
+        """Do something after the walk's end."""
+        self.steps, self.upcoming = steps, next(steps, None)
 
     def settle(self, status: int) -> None:
         """Keep the events for another try when the server could not take them."""
@@ -168,8 +173,9 @@ class _Street:
         if len(self._queue) >= _MOST_VISITS:
             return
         shopper = self._somebody()
-        steps = walk(shopper, PRODUCTS, self._rng, datetime.now(UTC))
-        self.wait_for(_Visit(shopper, steps, next(steps, None)), now_s)
+        cart: dict[str, int] = {}
+        steps = walk(shopper, PRODUCTS, self._rng, datetime.now(UTC), cart)
+        self.wait_for(_Visit(shopper, steps, next(steps, None), cart), now_s)
 
     def wait_for(self, visit: _Visit, until_s: float) -> None:
         """Let a visit go on later; one that is over leaves."""
@@ -216,8 +222,11 @@ class _Storefront:
         status = self._send(visit, on_event)
         places = [event for event in taken if event["type"] in _PLACEMENTS]
         if 200 <= status < 300 and places and not visit.shopper.is_bot:
-            visit.waiting = self._offers(visit.shopper, places[-1])
+            visit.waiting = self._offers(visit, places[-1])
+            took = any(event["type"] == "add_to_cart" for event in visit.waiting)
             self._send(visit, on_event)
+            if took and visit.upcoming is None:
+                visit.go_on(to_the_till(visit.shopper, PRODUCTS, self._rng, self._now(), visit.cart))
 
     def _send(self, visit: _Visit, on_event: Callable[[Sent], None]) -> int:
         events, visitor = list(visit.waiting), visit.shopper.visitor_id
@@ -230,7 +239,8 @@ class _Storefront:
             on_event(Sent(str(event["type"]), visitor, status))
         return status
 
-    def _offers(self, shopper: Shopper, event: Event) -> list[Event]:
+    def _offers(self, visit: _Visit, event: Event) -> list[Event]:
+        shopper = visit.shopper
         placement, items = _PLACEMENTS[str(event["type"])], event.get("items")
         asked = {"key": self._key, "visitor": shopper.visitor_id, "placement": placement, "limit": "4"}
         if placement == "product-detail" and isinstance(items, list):
@@ -240,7 +250,9 @@ class _Storefront:
             found = answer.json() if answer.status_code == 200 else {}
         except (httpx.HTTPError, ValueError):
             return []
-        return respond(found, placement, shopper, self._rng, self._now()) if isinstance(found, dict) else []
+        if not isinstance(found, dict):
+            return []
+        return respond(found, placement, shopper, self._rng, self._now(), visit.cart)
 
     def _headers(self, shopper: Shopper) -> dict[str, str]:
         return {"User-Agent": shopper.user_agent, "Origin": self._origin, "Referer": f"{self._origin}/shop/"}

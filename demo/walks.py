@@ -5,16 +5,16 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
 
 from demo import basket, paths
 from demo.basket import Line
 from demo.catalogue import BY_ID, CATEGORIES, CURRENCY, Product
 from demo.data_layer import item, money
+from demo.editorial import AUTUMN
 from demo.people import SHOP_URL, Shopper, new_shopper
 
-__all__ = ["Batch", "Event", "Step", "history", "instant", "new_event", "walk"]
+__all__ = ["Batch", "Event", "Step", "history", "instant", "new_event", "to_the_till", "walk"]
 
 Event = dict[str, object]
 
@@ -22,8 +22,8 @@ _BOUNCES: Final = 0.3
 _TASTE: Final = 0.82  # how often a choice follows the shopper's tastes
 _LOOKS_AT_COMPANION: Final = 0.55
 _TAKES_COMPANION: Final = 0.45
-_FREE_SHIPPING_FROM: Final = Decimal(50)
-_SHIPPING: Final = Decimal("4.90")
+_SEES_BANNER: Final = 0.7
+_FOLLOWS_BANNER: Final = {True: 0.35, False: 0.04}  # whether it is after the shopper's taste
 _NAMES: Final = {shelf.slug: shelf.name for shelf in CATEGORIES}
 # What people type for a category.
 _TERMS: Final[Mapping[str, Sequence[str]]] = {
@@ -32,6 +32,9 @@ _TERMS: Final[Mapping[str, Sequence[str]]] = {
     "coffee": ("coffee", "espresso", "grinder"),
     "travel": ("backpack", "rain jacket", "bottle"),
     "desk": ("pen", "notebook", "ink"),
+    "kitchen": ("knife", "pan", "apron"),
+    "living": ("cushion", "candle", "wall clock"),
+    "balcony": ("pot", "folding chair", "seeds"),
 }
 # Visits per hour of the day, UTC: a quiet night, a busy evening.
 _HOURS: Final = (2, 1, 1, 1, 1, 2, 4, 6, 8, 9, 9, 10, 11, 10, 9, 9, 10, 12, 14, 17, 18, 15, 9, 5)
@@ -69,9 +72,18 @@ def new_event(kind: str, moment: datetime, rng: random.Random, **fields: object)
     }
 
 
-def walk(shopper: Shopper, catalogue: Sequence[Product], rng: random.Random, start: datetime) -> Iterator[Step]:
-    """One visit: landing, perhaps a bounce, browsing or searching, perhaps a cart, perhaps an order."""
-    visit = _Visit(shopper, catalogue, rng, start)
+def walk(
+    shopper: Shopper,
+    catalogue: Sequence[Product],
+    rng: random.Random,
+    start: datetime,
+    cart: dict[str, int] | None = None,
+) -> Iterator[Step]:
+    """One visit: landing, perhaps a bounce, browsing or searching, perhaps a cart, perhaps an order.
+
+    cart: what is in the cart, by item id. The walk changes it, and so may the caller while the walk goes on.
+    """
+    visit = _Visit(shopper, catalogue, rng, start, {} if cart is None else cart)
     if shopper.is_bot:
         yield from visit.crawl()
         return
@@ -84,6 +96,13 @@ def walk(shopper: Shopper, catalogue: Sequence[Product], rng: random.Random, sta
         yield from visit.find_and_view()
     if visit.cart:
         yield from visit.go_to_the_till()
+
+
+def to_the_till(
+    shopper: Shopper, catalogue: Sequence[Product], rng: random.Random, start: datetime, cart: dict[str, int]
+) -> Iterator[Step]:
+    """The end of a visit that came to its cart late: look at it, then leave it or check out."""
+    return _Visit(shopper, catalogue, rng, start, cart).go_to_the_till()
 
 
 def history(days: int, shoppers: int, rng: random.Random, now: datetime, shop_url: str = SHOP_URL) -> Iterator[Batch]:
@@ -122,8 +141,15 @@ def _past_moment(days: int, rng: random.Random, now: datetime) -> datetime:
 class _Visit:
     """Where a shopper is, what the clock says and what is in the cart."""
 
-    def __init__(self, shopper: Shopper, catalogue: Sequence[Product], rng: random.Random, start: datetime) -> None:
-        self.cart: dict[str, int] = {}
+    def __init__(
+        self,
+        shopper: Shopper,
+        catalogue: Sequence[Product],
+        rng: random.Random,
+        start: datetime,
+        cart: dict[str, int],
+    ) -> None:
+        self.cart = cart  # changed in place: offers that are taken come into it from outside
         self._shopper = shopper
         self._catalogue = catalogue
         self._rng = rng
@@ -137,10 +163,24 @@ class _Visit:
         place = self._rng.choice(("home", "category", "product"))
         if place == "home":
             yield self._open(paths.HOME, "Casa Faro", 0, landing=True)
+            yield from self._pass_the_banner()
         elif place == "category":
             yield from self._open_category(product.category, 0, landing=True)
         else:
             yield from self._open_product(product, 0, landing=True)
+
+    def _pass_the_banner(self) -> Iterator[Step]:
+        """The banner of the season: it is on the page, most people see it, some follow it."""
+        told = {"response_code": AUTUMN.code("home-hero"), "properties": AUTUMN.as_ga4("home-hero")}
+        banner = {"content": {"kind": "promotion", "id": AUTUMN.promotion_id}, "response_code": told["response_code"]}
+        yield self._say("view_promotion", 0, **told)
+        if not self._takes(_SEES_BANNER):
+            return
+        yield self._say("faro_view", self._pause(2), **banner)
+        if self._takes(_FOLLOWS_BANNER[AUTUMN.category in self._shopper.tastes]):
+            yield self._say("faro_click", self._pause(4), **banner)
+            yield self._say("select_promotion", 0, **told)
+            yield from self._open_category(AUTUMN.category, 0.3)
 
     def log_in(self) -> Iterator[Step]:
         """From here on the shop knows the customer."""
@@ -230,17 +270,17 @@ class _Visit:
 
     def _add(self, product: Product) -> Iterator[Step]:
         quantity = self._rng.choice((1, 1, 1, 1, 2))
-        self.cart = basket.added(self.cart, product.item_id, quantity)
+        self.cart.update(basket.added(self.cart, product.item_id, quantity))
         yield self._say("add_to_cart", self._pause(20), **self._in_cart({product.item_id: quantity}))
 
     def _remove(self, item_id: str) -> Iterator[Step]:
-        gone = {item_id: self.cart[item_id]}
-        self.cart = basket.removed(self.cart, item_id)
+        gone = {item_id: self.cart.pop(item_id)}
         yield self._say("remove_from_cart", self._pause(5), **self._in_cart(gone))
 
     def _purchase(self) -> Step:
-        bought, self.cart = self.cart, {}
-        shipping = Decimal(0) if basket.total(bought) >= _FREE_SHIPPING_FROM else _SHIPPING
+        bought = dict(self.cart)
+        self.cart.clear()
+        shipping = basket.shipping("standard", basket.total(bought))
         order_id = f"T-{self._rng.getrandbits(40):010X}"
         return self._say("purchase", 0, **self._in_cart(bought), transaction_id=order_id, shipping=float(shipping))
 

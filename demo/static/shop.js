@@ -1,117 +1,91 @@
-/* The shop's own script: tells the dataLayer what the page is about, and shows offers. Page data comes as JSON: no inline scripts. */
+/* What happens on the shop's pages when somebody clicks. Everything works without it as well, by going to another page. */
 (function () {
   'use strict';
 
-  const OFFERS_AFTER = 400; // ms: time for the beacon to report this page first, so that the offers know of it
+  const { data, push, choose, hasChosen } = window.casaFaro;
+  const all = (selector) => [...document.querySelectorAll(selector)];
 
-  const data = JSON.parse(document.getElementById('page-data').textContent);
-  window.dataLayer = window.dataLayer || [];
-  window.baliza = window.baliza || function () { (window.baliza.q = window.baliza.q || []).push(arguments); };
+  // ---- the question about cookies: only in the shop that asks (?consent=ask)
 
-  function gtag() { window.dataLayer.push(arguments); }
-
-  function push(entry) {
-    if (Array.isArray(entry)) gtag.apply(null, entry);
-    else window.dataLayer.push(entry);
-  }
-
-  // A log-in push names the customer itself.
-  const logsIn = data.pushes.some((entry) => entry[1] === 'login');
-  if (data.loggedOut) window.baliza('logout');
-  if (data.customer && !logsIn) window.baliza('identify', data.customer);
-  data.pushes.forEach(push);
-
-  document.addEventListener('click', (click) => {
-    const link = click.target.closest('a[data-select]');
-    const item = link && data.listed[link.dataset.select];
-    if (item) push({ event: 'select_item', ecommerce: { item_list_id: link.dataset.list, currency: data.currency, items: [item] } });
-  });
-
-  // ---- offers
-
-  function visitor() {
-    try {
-      return localStorage.getItem('bz_v') || '';
-    } catch (error) {
-      return '';
-    }
-  }
-
-  function askForOffers() {
-    const url = new URL(data.offers.url, location.href);
-    const asked = { key: data.siteKey, placement: data.offers.placement, limit: data.offers.limit };
-    if (visitor()) asked.visitor = visitor();
-    if (data.offers.itemId) asked.item_id = data.offers.itemId;
-    Object.keys(asked).forEach((name) => url.searchParams.set(name, asked[name]));
-    return fetch(url, { credentials: 'include' }).then((answer) => (answer.ok ? answer.json() : { offers: [] }));
-  }
-
-  function element(name, className, text) {
-    const made = document.createElement(name);
-    if (className) made.className = className;
-    if (text) made.textContent = text;
-    return made;
-  }
-
-  // Offers carry addresses that came from outside: only web addresses may become links.
-  function webAddress(text) {
-    try {
-      const url = new URL(text, location.href);
-      return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : null;
-    } catch (error) {
-      return null;
-    }
-  }
-
-  function price(offer) {
-    const amount = Number(offer.price);
-    if (offer.price === null || offer.price === undefined || !isFinite(amount)) return '';
-    return new Intl.NumberFormat('en-IE', { style: 'currency', currency: offer.currency || 'EUR' }).format(amount);
-  }
-
-  function respond(name, answer, offers) {
-    window.baliza('event', name, {
-      decision_id: answer.decision_id,
-      placement: data.offers.placement,
-      response_code: offers[0].response_code,
-      currency: offers[0].currency,
-      items: offers.map((offer) => ({ item_id: offer.item_id, item_name: offer.title, price: offer.price })),
+  function ask() {
+    const banner = document.getElementById('consent');
+    banner.hidden = false;
+    banner.addEventListener('click', (click) => {
+      if (!click.target.dataset.consentChoice) return;
+      choose(click.target.dataset.consentChoice);
+      banner.hidden = true;
     });
   }
 
-  // A response code is of a cell; a strip can hold offers of several, and each is shown under its own.
-  function byResponseCode(offers) {
-    const groups = new Map();
-    offers.forEach((offer) => groups.set(offer.response_code, [...(groups.get(offer.response_code) || []), offer]));
-    return [...groups.values()];
+  if (data.consent.asked && !hasChosen()) ask();
+
+  // On a phone the shelves are wider than the screen.
+  all('.shelves [aria-current]').forEach((shelf) => shelf.scrollIntoView({ block: 'nearest', inline: 'center' }));
+
+  // ---- what is clicked
+
+  const listOf = (listId, items) => ({ item_list_id: listId, currency: data.currency, items });
+
+  document.addEventListener('click', (click) => {
+    const link = click.target.closest('a[data-select], a[data-promotion]');
+    if (!link) return;
+    const item = data.listed[link.dataset.select];
+    if (item) push({ event: 'select_item', ecommerce: listOf(link.dataset.list, [item]) });
+    if (data.promotion && 'promotion' in link.dataset) push({ event: 'select_promotion', ecommerce: data.promotion });
+  });
+
+  // ---- the brands of a category: another page for the visitor, the same document for the browser
+
+  const chosenBrand = () => new URL(location.href).searchParams.get('brand') || '';
+  let brand = chosenBrand();
+
+  function showBrand() {
+    if (chosenBrand() === brand) return;
+    brand = chosenBrand();
+    const shown = all('.card[data-brand]').filter((card) => {
+      card.hidden = Boolean(brand) && card.dataset.brand !== brand;
+      return !card.hidden;
+    });
+    all('a[data-filter]').forEach((chip) => {
+      if (chip.dataset.filter === brand) chip.setAttribute('aria-current', 'true');
+      else chip.removeAttribute('aria-current');
+    });
+    document.getElementById('shown').textContent = `${shown.length} of ${all('.card[data-brand]').length} shown`;
+    const items = shown.map((card, index) => Object.assign({}, data.listed[card.dataset.select], { index }));
+    push(['event', 'view_item_list', listOf(shown[0].dataset.list, items)]);
   }
 
-  function card(offer, answer) {
-    const link = element('a', 'card');
-    link.href = webAddress(offer.url) || '#';
-    const frame = element('span', 'card-picture');
-    if (offer.image && webAddress(offer.image)) {
-      const image = element('img');
-      image.src = webAddress(offer.image);
-      image.alt = '';
-      frame.append(image);
-    }
-    link.append(frame, element('span', 'card-name', offer.title), element('span', 'card-price', price(offer)));
-    if (offer.reason_text) link.append(element('span', 'card-reason', offer.reason_text));
-    link.addEventListener('click', () => respond('offer_clicked', answer, [offer]));
-    return link;
+  document.addEventListener('click', (click) => {
+    const chip = click.target.closest('a[data-filter]');
+    if (!chip || click.ctrlKey || click.metaKey || click.shiftKey) return;
+    click.preventDefault();
+    if (chip.href !== location.href) history.pushState(null, '', chip.href);
+    showBrand();
+  });
+
+  if (document.querySelector('a[data-filter]')) addEventListener('popstate', showBrand);
+
+  // ---- the till: what was chosen is told, and the price of shipping is added
+
+  function showShipping({ price, amount }) {
+    all('[data-shipping]').forEach((place) => { place.textContent = price; });
+    all('[data-to-pay]').forEach((place) => { place.textContent = amount; });
   }
 
-  function show(answer) {
-    const offers = (answer.offers || []).slice(0, data.offers.limit);
-    const strip = document.getElementById('offers');
-    if (!offers.length || !strip) return;
-    strip.querySelector('.grid').append(...offers.map((offer) => card(offer, answer)));
-    strip.hidden = false;
-    byResponseCode(offers).forEach((group) => respond('offer_shown', answer, group));
-  }
+  document.addEventListener('change', (change) => {
+    const { told, as, amount } = change.target.dataset;
+    if (!told) return;
+    const ordered = JSON.parse(document.getElementById('ordered').textContent);
+    push(['event', told, Object.assign(ordered, { [as]: change.target.value })]);
+    if (amount) showShipping(change.target.dataset);
+  });
 
-  if (data.offers.placement) {
-    setTimeout(() => askForOffers().then(show).catch(() => undefined), OFFERS_AFTER); // a shop works without offers
-  }
+  // ---- one question after the order, told by a call instead of the dataLayer
+
+  document.addEventListener('click', (click) => {
+    const answer = click.target.dataset.answer;
+    if (!answer) return;
+    window.baliza('event', 'survey_answer', { question: 'ease', answer });
+    document.getElementById('survey').textContent = 'Thank you, that helps.';
+  });
 })();

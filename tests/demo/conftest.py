@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from demo.shop import create_app
-from js_beacon import script_path
+from js_beacon import PARTS, script_path
 from tests.support.browser import browser, chromium_path, context, page, wait_until
 
 __all__ = ["browser", "chromium_path", "context", "page", "wait_until"]
@@ -31,6 +31,7 @@ class Baliza:
     asked: list[dict[str, str]] = field(default_factory=list)
     offers: dict[str, Any] = field(default_factory=lambda: {"offers": []})
     statuses: list[int] = field(default_factory=list)
+    sessions: dict[str, Any] = field(default_factory=dict)
     url: str = ""
 
     @property
@@ -47,11 +48,15 @@ class Baliza:
         return found[0]
 
     def answer(self, request: Request) -> Response:
-        if request.path == "/b.js":
-            return Response(script_path().read_bytes(), mimetype="text/javascript")
+        if request.path[1:] in PARTS:
+            return Response(script_path(request.path[1:]).read_bytes(), mimetype="text/javascript")
         if request.path == "/v1/offers":
             self.asked.append(request.args.to_dict())
             return Response(json.dumps(self.offers), mimetype="application/json")
+        if request.path == "/v1/sessions/current":
+            self.authorizations.append(request.headers.get("Authorization"))
+            found = self.sessions.get(request.args["visitor"])
+            return Response(json.dumps(found), 200 if found else 404, mimetype="application/json")
         if request.path != "/o":
             return Response(status=404)
         status = self.statuses.pop(0) if self.statuses else 202

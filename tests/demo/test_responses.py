@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from demo.people import new_shopper
-from demo.responses import CLICKS_TASTE, respond
+from demo.responses import CLICKS_TASTE, TAKES_OFFER, respond
 from schema.events import Batch
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -59,3 +59,19 @@ def test_no_offer_no_response() -> None:
 def test_responses_are_what_the_server_decodes() -> None:
     for events in responses(ANSWER, 50):
         msgspec.json.decode(json.dumps({"events": events}), type=Batch)
+
+
+def test_some_of_those_who_click_take_what_was_offered() -> None:
+    clicked = taken = 0
+    for seed in range(1000):
+        cart = {"PEN-1": 1}
+        events: list[Any] = respond(ANSWER, "cart", SHOPPER, random.Random(seed), NOW, cart)
+        clicked += len(events) > 1
+        taken += events[-1]["type"] == "add_to_cart"
+        assert cart == ({"PEN-1": 1, "LAMP-1": 1} if events[-1]["type"] == "add_to_cart" else {"PEN-1": 1})
+        msgspec.json.decode(json.dumps({"events": events}), type=Batch)
+    assert 0.6 * TAKES_OFFER < taken / clicked < 1.4 * TAKES_OFFER
+
+
+def test_nothing_is_taken_without_a_cart() -> None:
+    assert not any(event["type"] == "add_to_cart" for events in responses(ANSWER) for event in events)

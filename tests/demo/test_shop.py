@@ -1,51 +1,31 @@
 import json
 import re
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from demo.catalogue import CATEGORIES, PRODUCTS
+from demo.editorial import STORIES
 from demo.shop import create_app, customer_id_of
-
-
-def data_of(client: FlaskClient, path: str) -> dict[str, Any]:
-    """What a page tells its script."""
-    answer = client.get("/shop" + path)
-    assert answer.status_code == 200, answer.status
-    found = re.search(r'<script type="application/json" id="page-data">(.*?)</script>', answer.text, re.S)
-    assert found
-    data: dict[str, Any] = json.loads(found[1])
-    return data
-
-
-def named(pushes: list[Any]) -> dict[str, Any]:
-    """Pushes by name, whichever form they have."""
-    return {
-        (push[1] if isinstance(push, list) else push["event"]): (push[2] if isinstance(push, list) else push["ecommerce"])
-        for push in pushes
-    }
-
-
-def add(client: FlaskClient, item_id: str, quantity: int = 1) -> None:
-    answer = client.post("/shop/cart/add", data={"item_id": item_id, "quantity": quantity})
-    assert answer.status_code == 303
+from tests.demo.pages import data_of, named
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/cart", "/login", "/search", "/search?q=lamp"]
+    ["/", "/cart", "/login", "/seen", "/search", "/search?q=lamp", "/c/travel?brand=Rumbo"]
     + [f"/c/{shelf.slug}" for shelf in CATEGORIES]
-    + [f"/p/{product.item_id}" for product in PRODUCTS],
+    + [f"/p/{product.item_id}" for product in PRODUCTS]
+    + [f"/stories/{slug}" for slug in STORIES],
 )
 def test_every_page_opens_and_stays_under_its_mount(shop: FlaskClient, path: str) -> None:
     answer = shop.get("/shop" + path)
     assert answer.status_code == 200
     addresses = re.findall(r'(?:href|src|action)="(/[^"]*)"', answer.text)
-    assert [address for address in addresses if not address.startswith("/shop/")] == ["/b.js"]
+    outside = [address.partition("?")[0] for address in addresses if not address.startswith("/shop/")]
+    assert outside == ["/b.js", "/o.gif"]
 
 
-@pytest.mark.parametrize("path", ["/p/GONE-1", "/c/gone", "/pictures/GONE-1.svg", "/gone"])
+@pytest.mark.parametrize("path", ["/p/GONE-1", "/c/gone", "/pictures/GONE-1.svg", "/stories/gone", "/gone"])
 def test_unknown_things_are_not_found(shop: FlaskClient, path: str) -> None:
     answer = shop.get("/shop" + path)
     assert answer.status_code == 404
@@ -54,7 +34,7 @@ def test_unknown_things_are_not_found(shop: FlaskClient, path: str) -> None:
 
 def test_pages_have_no_inline_script_and_say_so(shop: FlaskClient) -> None:
     answer = shop.get("/shop/p/LAMP-1")
-    assert re.findall(r"<script(?![^>]*(?:src=|application/json))", answer.text) == []
+    assert re.findall(r"<script(?![^>]*(?:src=|application/json|application/ld\+json))", answer.text) == []
     assert not re.search(r"\son\w+=|style=", answer.text)
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'; script-src 'self';")
 
@@ -63,7 +43,7 @@ def test_beacon_from_elsewhere_is_let_in() -> None:
     answer = create_app("pk_test", "https://b.example/b.js").test_client().get("/")
     assert '<script async src="https://b.example/b.js" data-site="pk_test"></script>' in answer.text
     assert "connect-src 'self' https://b.example" in answer.headers["Content-Security-Policy"]
-    assert "https://b.example/v1/offers" in answer.text
+    assert '<noscript><img class="pixel" src="https://b.example/o.gif?' in answer.text
 
 
 def test_what_visitors_type_is_escaped(shop: FlaskClient) -> None:
@@ -98,14 +78,45 @@ def test_product_page_pushes_the_view(shop: FlaskClient) -> None:
             },
         ]
     ]
-    assert data["offers"] == {"url": "/v1/offers", "placement": "product-detail", "itemId": "LAMP-1", "limit": 4}
 
 
 def test_lists_push_what_they_show(shop: FlaskClient) -> None:
     shelf = named(data_of(shop, "/c/light")["pushes"])["view_item_list"]
     assert (shelf["item_list_id"], shelf["currency"]) == ("light", "EUR")
-    assert [item["index"] for item in shelf["items"]] == [0, 1, 2, 3, 4]
+    assert [item["index"] for item in shelf["items"]] == [0, 1, 2, 3, 4, 5, 6]
     assert set(data_of(shop, "/c/light")["listed"]) == {item["item_id"] for item in shelf["items"]}
+
+
+def test_category_of_one_brand_lists_that_brand(shop: FlaskClient) -> None:
+    told = named(data_of(shop, "/c/travel?brand=Rumbo")["pushes"])["view_item_list"]
+    assert {item["item_brand"] for item in told["items"]} == {"Rumbo"}
+    cards = re.findall('<a class="card"[^>]*data-brand="([^"]*)"( hidden)?>', shop.get("/shop/c/travel?brand=Rumbo").text)
+    assert all((brand == "Rumbo") != bool(hidden) for brand, hidden in cards)
+    assert len(cards) == 7
+    assert len(named(data_of(shop, "/c/travel?brand=Nobody")["pushes"])["view_item_list"]["items"]) == 7
+
+
+def test_each_category_has_an_advertisement(shop: FlaskClient) -> None:
+    for shelf in CATEGORIES:
+        assert len(re.findall('data-faro="ad:[a-z-]+"', shop.get(f"/shop/c/{shelf.slug}").text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("item_id", "in_layer", "in_json", "in_microdata"),
+    [("LAMP-1", True, True, False), ("VASE-1", False, True, False), ("POT-1", False, False, True)],
+)
+def test_shelves_tell_their_products_in_their_own_way(
+    shop: FlaskClient, item_id: str, in_layer: bool, in_json: bool, in_microdata: bool
+) -> None:
+    page = shop.get(f"/shop/p/{item_id}").text
+    assert ("view_item" in named(data_of(shop, f"/p/{item_id}")["pushes"])) == in_layer
+    assert ("application/ld+json" in page) == in_json
+    assert ('itemtype="https://schema.org/Product"' in page) == in_microdata
+
+
+@pytest.mark.parametrize("path", ["/search?q=submarine", "/gone"])
+def test_where_nothing_is_found_shelves_are_shown(shop: FlaskClient, path: str) -> None:
+    assert len(re.findall('class="tile"', shop.get("/shop" + path).text)) == len(CATEGORIES)
 
 
 def test_search_pushes_term_and_results(shop: FlaskClient) -> None:
@@ -113,53 +124,6 @@ def test_search_pushes_term_and_results(shop: FlaskClient) -> None:
     assert pushes["search"] == {"search_term": "coffee", "results": len(pushes["view_item_list"]["items"])}
     assert set(named(data_of(shop, "/search?q=submarine")["pushes"])) == {"search"}
     assert data_of(shop, "/search")["pushes"] == []
-
-
-def test_cart_tells_what_was_added_once(shop: FlaskClient) -> None:
-    add(shop, "LAMP-1", 2)
-    pushes = named(data_of(shop, "/cart")["pushes"])
-    assert (pushes["add_to_cart"]["value"], pushes["add_to_cart"]["items"][0]["quantity"]) == (79.8, 2)
-    assert pushes["view_cart"]["value"] == 79.8
-    assert set(named(data_of(shop, "/cart")["pushes"])) == {"view_cart"}
-
-
-def test_removing_tells_what_went(shop: FlaskClient) -> None:
-    add(shop, "LAMP-1", 2)
-    add(shop, "BULB-1")
-    shop.post("/shop/cart/remove", data={"item_id": "LAMP-1"})
-    pushes = named(data_of(shop, "/cart")["pushes"])
-    assert pushes["remove_from_cart"]["items"][0]["quantity"] == 2
-    assert [item["item_id"] for item in pushes["view_cart"]["items"]] == ["BULB-1"]
-
-
-@pytest.mark.parametrize("quantity", ["-5", "0", "x", "", "1000000"])
-def test_odd_quantities_do_no_harm(shop: FlaskClient, quantity: str) -> None:
-    assert shop.post("/shop/cart/add", data={"item_id": "PEN-1", "quantity": quantity}).status_code == 303
-    items = named(data_of(shop, "/cart")["pushes"])["view_cart"]["items"]
-    assert 1 <= items[0]["quantity"] <= 9
-
-
-def test_unknown_product_cannot_be_added(shop: FlaskClient) -> None:
-    assert shop.post("/shop/cart/add", data={"item_id": "GONE-1"}).status_code == 404
-
-
-def test_order_becomes_a_purchase_once(shop: FlaskClient) -> None:
-    add(shop, "LAMP-1")
-    add(shop, "BULB-1", 2)
-    data_of(shop, "/cart")
-    assert named(data_of(shop, "/checkout")["pushes"])["begin_checkout"]["value"] == 59.7
-    assert shop.post("/shop/checkout", data={"name": "Ana"}).headers["Location"] == "/shop/thanks"
-    purchase = named(data_of(shop, "/thanks")["pushes"])["purchase"]
-    assert (purchase["transaction_id"], purchase["value"], purchase["currency"]) == ("T-1", 59.7, "EUR")
-    assert [item["item_id"] for item in purchase["items"]] == ["LAMP-1", "BULB-1"]
-    assert data_of(shop, "/thanks")["pushes"] == []
-    assert data_of(shop, "/cart")["pushes"] == []
-
-
-def test_nothing_to_check_out_leads_to_the_cart(shop: FlaskClient) -> None:
-    assert shop.get("/shop/checkout").headers["Location"] == "/shop/cart"
-    assert shop.post("/shop/checkout").headers["Location"] == "/shop/cart"
-    assert shop.get("/shop/thanks").headers["Location"] == "/shop/"
 
 
 def test_log_in_gives_an_id_that_is_not_the_address(shop: FlaskClient) -> None:
@@ -194,16 +158,6 @@ def test_cookie_stays_under_the_mount(shop: FlaskClient) -> None:
     assert "SameSite=Lax" in cookie
 
 
-def test_full_cart_fits_into_a_cookie(shop: FlaskClient) -> None:
-    for product in PRODUCTS:
-        add(shop, product.item_id, 9)
-    shop.post("/shop/checkout")
-    cookie = shop.get_cookie("demo_shop", path="/shop")
-    assert cookie is not None
-    assert len(cookie.value) < 4000
-    assert len(named(data_of(shop, "/thanks")["pushes"])["purchase"]["items"]) == len(PRODUCTS)
-
-
 def test_two_workers_read_each_others_cookies() -> None:
     assert create_app("pk_a").secret_key == create_app("pk_a").secret_key != create_app("pk_b").secret_key
 
@@ -212,3 +166,67 @@ def test_picture_is_an_image(shop: FlaskClient) -> None:
     answer = shop.get("/shop/pictures/LAMP-1.svg")
     assert answer.mimetype == "image/svg+xml"
     assert "max-age=3600" in answer.headers["Cache-Control"]
+
+
+def test_product_page_has_markup_of_the_same_product(shop: FlaskClient) -> None:
+    found = re.search(r'<script type="application/ld\+json">(.*?)</script>', shop.get("/shop/p/KNIFE-1").text)
+    assert found
+    markup = json.loads(found[1])
+    assert (markup["@type"], markup["sku"], markup["offers"]["price"]) == ("Product", "KNIFE-1", "79.00")
+    assert markup["@id"] == "http://localhost/shop/p/KNIFE-1"
+
+
+@pytest.mark.parametrize(
+    ("path", "placement", "item_id"),
+    [("/", "home-hero", None), ("/p/LAMP-1", "product-detail", "LAMP-1"), ("/cart", "cart", None)],
+)
+def test_strip_says_its_placement_and_holds_own_picks(
+    shop: FlaskClient, path: str, placement: str, item_id: str | None
+) -> None:
+    strip = shop.get("/shop" + path).text.partition('<div class="grid" data-baliza-offers=')[2].partition("</section>")[0]
+    assert strip.startswith(f'"{placement}" data-baliza-limit="4"')
+    assert re.findall('data-baliza-item="([^"]*)"', strip) == ([item_id] if item_id else [])
+    assert set(re.findall(r'data-b="(\w+)"', strip)) == {"url", "image", "title", "price", "reason"}
+    assert len(re.findall('data-faro="product:[A-Z0-9-]+"', strip)) == 4
+
+
+@pytest.mark.parametrize(
+    ("path", "slot"),
+    [
+        ("/", "home-hero"),
+        ("/c/kitchen", "category-top"),
+        ("/c/light", None),
+        ("/search?q=lamp", None),
+        ("/p/LAMP-1", None),
+    ],
+)
+def test_banner_is_a_faro_and_tells_ga4(shop: FlaskClient, path: str, slot: str | None) -> None:
+    page, data = shop.get("/shop" + path).text, data_of(shop, path)
+    codes = re.findall('data-faro="promotion:autumn-light" data-faro-code="([^"]*)"', page)
+    assert codes == ([f"{slot}.autumn"] if slot else [])
+    told = named(data["pushes"]).get("view_promotion")
+    assert (told and told["creative_slot"]) == slot
+    assert data["promotion"] == told
+
+
+def test_home_page_marks_all_kinds_of_things(shop: FlaskClient) -> None:
+    kinds = re.findall(r'data-faro="(\w+):', shop.get("/shop/").text)
+    counts = {kind: kinds.count(kind) for kind in kinds}
+    assert counts == {"promotion": 1, "category": 8, "product": 12, "editorial": 2, "subscription": 1}
+
+
+def test_story_lists_what_it_takes(shop: FlaskClient) -> None:
+    told = named(data_of(shop, "/stories/first-cup")["pushes"])["view_item_list"]
+    assert told["item_list_id"] == "story-first-cup"
+    assert [item["item_id"] for item in told["items"]] == ["MOKA-1", "BEANS-1", "GRIND-1", "CUPS-1"]
+
+
+def test_letter_is_told_once_without_the_address(shop: FlaskClient) -> None:
+    shop.post("/shop/letter", data={"email": "ana@example.com"})
+    told = data_of(shop, "/")
+    assert told["pushes"][0] == ["event", "generate_lead", {"lead_source": "letter"}]
+    page = shop.get("/shop/").text
+    assert "You will hear from us" in page
+    assert "ana@" not in page
+    shop.post("/shop/letter", data={"email": "nobody"})
+    assert "generate_lead" not in named(data_of(shop, "/")["pushes"])

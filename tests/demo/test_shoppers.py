@@ -77,9 +77,28 @@ def test_shoppers_see_and_click_offers(baliza: Any) -> None:
     }
     seen = run_until(baliza.url, 500)
     assert {"offer_shown", "offer_clicked"} <= {sent.type for sent in seen}
-    assert {asked["placement"] for asked in baliza.asked} <= {"product-detail", "cart"}
+    assert {asked["placement"] for asked in baliza.asked} == {"home-hero", "product-detail", "cart"}
     assert all(asked["key"] == "pk_test" and asked["visitor"] for asked in baliza.asked)
     assert {"item_id" in asked for asked in baliza.asked if asked["placement"] == "product-detail"} == {True}
+
+
+def test_offers_lead_to_orders_sometimes(baliza: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Walks meet in the order of real time, so chance alone could leave everybody cold.
+    for habit in ("CLICKS_TASTE", "CLICKS_OTHER", "TAKES_OFFER"):
+        monkeypatch.setattr(f"demo.responses.{habit}", 1.0)
+    lamp = [{"item_id": "LAMP-1", "response_code": "RC-1"}]
+    baliza.offers = {"decision_id": "d-1", "offers": lamp}
+    run_until(baliza.url, 1000)
+    taken, orders = set[str](), 0
+    for body in baliza.bodies:
+        kinds = [event["type"] for event in body["events"]]
+        if "offer_clicked" in kinds and "add_to_cart" in kinds:
+            taken.add(body["visitor"])
+        for event in body["events"]:
+            bought = {item["item_id"] for item in event["items"]} if event["type"] == "purchase" else set()
+            orders += body["visitor"] in taken and "LAMP-1" in bought
+    assert len(taken) > 3
+    assert orders > 0
 
 
 def test_nobody_comes_when_none_are_asked_for(baliza: Any) -> None:

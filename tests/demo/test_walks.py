@@ -10,7 +10,7 @@ import msgspec
 
 from demo.catalogue import BY_ID, PRODUCTS
 from demo.people import Source, new_shopper
-from demo.walks import Step, history, instant, walk
+from demo.walks import Step, history, instant, to_the_till, walk
 from schema.events import Batch
 
 NOW = datetime(2026, 11, 21, 10, 0, 5, 120_000, tzinfo=UTC)
@@ -154,3 +154,38 @@ def test_history_of_one_day_stays_within_it() -> None:
     for batch in history(1, 100, random.Random(4), NOW):
         first = events_of(batch.body)[0]["occurred_at"]
         assert instant(NOW - timedelta(days=1)) <= first < instant(NOW)
+
+
+def test_banner_is_seen_at_the_window_and_followed_after_taste() -> None:
+    def followed(tastes: tuple[str, ...]) -> float:
+        kinds = [
+            types(list(walk(replace(PERSON, tastes=tastes), PRODUCTS, random.Random(seed), NOW))) for seed in range(400)
+        ]
+        shown = [kind for kind in kinds if "view_promotion" in kind]
+        assert all(kind[:2] == ["page_view", "view_promotion"] for kind in shown)
+        assert all(kind.index("faro_view") < kind.index("faro_click") for kind in shown if "faro_click" in kind)
+        return sum("select_promotion" in kind for kind in shown) / len(shown)
+
+    assert followed(("light",)) > 3 * followed(("desk",)) > 0
+
+
+def test_what_comes_into_the_cart_from_outside_is_bought_with_the_rest() -> None:
+    orders = 0
+    for seed in range(100):
+        cart = {"PEN-1": 1}
+        steps = list(walk(PERSON, PRODUCTS, random.Random(seed), NOW, cart))
+        if "purchase" in types(steps):
+            orders += 1
+            assert cart == {}
+            removed = set(items_of(steps, "remove_from_cart"))
+            assert "PEN-1" in {*bought(steps), *removed}
+    assert orders > 10
+
+
+def test_late_cart_goes_to_the_till() -> None:
+    ends = []
+    for seed in range(60):
+        steps = list(to_the_till(PERSON, PRODUCTS, random.Random(seed), NOW, {"PEN-1": 1}))
+        assert types(steps)[:2] == ["page_view", "view_cart"]
+        ends.append(types(steps)[-1])
+    assert {"view_cart", "begin_checkout", "purchase"} <= set(ends)

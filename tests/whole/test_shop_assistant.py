@@ -87,6 +87,44 @@ def test_a_visit_in_a_browser_is_remembered_offered_to_and_reported(running: Run
     page.close()
 
 
+def test_shop_shows_visitors_what_was_seen_of_them(running: Running, browser: Browser) -> None:
+    page = browser.new_page()
+    # The first tells of itself by JSON-LD alone, the second by microdata.
+    for item_id in ("VASE-1", "POT-1"):
+        with page.expect_request(lambda request: '"view_item"' in (request.post_data or "")):
+            page.goto(f"{running.public}/shop/p/{item_id}")
+    page.goto(f"{running.public}/shop/seen")
+
+    def shown() -> bool:
+        page.reload()
+        seen = page.inner_text("main")
+        return "Vase Ola" in seen and "Terracotta pot, 22 cm" in seen
+
+    assert eventually(shown)
+    href = page.get_attribute("a:has-text('Read the whole story')", "href")
+    page.close()
+    assert href
+    session_id = href.removeprefix(f"{running.private}/sessions/")
+    with running.marketer() as marketer:
+
+        def reported() -> Any:
+            answer = marketer.get(f"/v1/reports/sessions/{session_id}")
+            told = answer.json().get("events", []) if answer.status_code == 200 else []
+            return sum(event["type"] == "view_item" for event in told) == 2
+
+        assert eventually(reported)
+
+
+def test_browser_without_script_is_told_by_the_pixel(running: Running, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    with page.expect_response("**/o.gif?*") as answer:
+        page.goto(f"{running.public}/shop/p/PEN-1")
+    assert answer.value.status == 200
+    assert answer.value.headers["content-type"] == "image/gif"
+    context.close()
+
+
 def test_simulated_shoppers_walk_and_their_abandoned_carts_are_listed(running: Running) -> None:
     with running.shop_server() as server:
         carts = eventually(lambda: server.get("/v1/carts/abandoned", params={"limit": 5}).json()["carts"])
