@@ -26,7 +26,11 @@ const calls = {
     settle(answer);
     follow();
   },
-  cart: (items, params) => record('sync_cart', { ...params, items }),
+  async cart(items, params) {
+    // The whole cart as it is now comes after what the dataLayer tells of its changes until now.
+    await null;
+    record('sync_cart', { ...params, items });
+  },
   async offers(placement, options) {
     const asked = { key, placement, ...options };
     if (isAllowed()) asked.visitor = visitor();

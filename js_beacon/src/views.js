@@ -8,7 +8,7 @@ import { load } from './tag.js';
 const GUESS_AFTER = 500; // ms after load: the shop's own word comes first
 const IDLE = 30000; // ms after which nobody is taken to be there
 const WORTH_TELLING = 1000; // ms
-const LOOK_EVERY = 250; // ms
+const LOOK_EVERY = 200; // ms
 
 let spent = 0;
 let deepest = 0;

@@ -96,6 +96,15 @@ def test_the_same_thing_said_in_two_ways_counts_once(page: Page, far_end: Any, s
     assert far_end.types() == ["page_view", "view_item", "add_to_cart", "add_to_cart", "search"]
 
 
+def test_the_whole_cart_comes_after_the_changes_that_led_to_it(
+    page: Page, far_end: Any, shop_page: Any, wait_until: Wait
+) -> None:
+    said = f"baliza('cart', {LAMP}.items, {{currency: 'EUR'}}); gtag('event', 'add_to_cart', {LAMP});"
+    page.goto(shop_page("/", before=STUB + GTAG + said))
+    wait_until(lambda: "sync_cart" in far_end.types())
+    assert far_end.types() == ["page_view", "add_to_cart", "sync_cart"]
+
+
 def test_ecommerce_in_a_push_of_its_own_stays_until_null(page: Page, far_end: Any, shop_page: Any, wait_until: Wait) -> None:
     page.goto(shop_page("/", before=f"window.dataLayer=[{{ecommerce: {LAMP}}}, {{event: 'view_item'}}]"))
     page.wait_for_function("window.baliza && window.baliza.ready")

@@ -49,7 +49,7 @@ def test_a_visit_in_a_browser_is_remembered_offered_to_and_reported(running: Run
         session = eventually(current)
         assert session, "the cart did not arrive in the live session"
         assert [item["item_id"] for item in session["viewed"]] == list(reversed(LOOKED_AT))
-        assert [line["item_id"] for line in session["cart"]["lines"]] == [LOOKED_AT[-1]]
+        assert [(line["item_id"], line["quantity"]) for line in session["cart"]["lines"]] == [(LOOKED_AT[-1], 1)]
         assert (session["who"], session["source"], session["medium"], session["campaign"]) == (
             "anonymous", "news", "email", "autumn",
         )  # fmt: skip
