@@ -100,9 +100,7 @@ def test_a_placement_that_comes_later_is_filled(page: Page, far_end: Any, shop_p
     page.wait_for_selector(".baliza-offer")
 
 
-def test_an_element_that_is_used_again_is_filled_again(
-    page: Page, far_end: Any, shop_page: Any, wait_until: Wait
-) -> None:
+def test_an_element_that_is_used_again_is_filled_again(page: Page, far_end: Any, shop_page: Any, wait_until: Wait) -> None:
     far_end.offers = decided(offer("A"))
     page.goto(shop_page("/", body=STRIP.format(TEMPLATE)))
     page.wait_for_selector("article")
