@@ -10,6 +10,7 @@ from tests.support.live_shop import LiveShop, counted_once, search, until
 from tests.support.observed import TRUTH, told_by, visitor_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.network]
+LOOKED = 500  # ms in which the beacon has surely looked at the address
 
 SHOWS = "addEventListener('pageshow', event => (window.shows = window.shows || []).push(event.persisted))"
 
@@ -114,7 +115,9 @@ def test_a_single_page_shop_tells_of_each_of_its_pages(page: Page, shop: LiveSho
         "baliza('event', 'view_item', {items: [{item_id: 'LAMP-1', item_name: 'Lamp', price: 39.9}], currency: 'EUR'})"
     )
     page.evaluate("history.pushState({}, '', '/p/bulb?colour=red#top')")
+    page.wait_for_timeout(LOOKED)
     page.evaluate("history.replaceState({}, '', '/p/bulb?colour=red#bottom')")
+    page.wait_for_timeout(LOOKED)
     page.evaluate("history.back()")
     page.wait_for_function("location.pathname === '/p/lamp'")
     page.evaluate(
