@@ -23,7 +23,17 @@ from js_beacon import PARTS, script_path
 from loadtests import machine
 from loadtests.figures import rounded, table
 
-__all__ = ["Load", "PageServer", "load_cost", "main", "measure_calls", "page_of_faros", "pairs"]
+__all__ = [
+    "Load",
+    "PageServer",
+    "load_cost",
+    "main",
+    "measure_calls",
+    "ordinary_ms",
+    "page_of_faros",
+    "pairs",
+    "visits_in_turn",
+]
 
 FAROS: Final = 300
 LONG_MS: Final = 50.0
@@ -34,9 +44,25 @@ TRACED: Final = ["devtools.timeline", "disabled-by-default-devtools.timeline"]
 FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
-def page_of_faros(count: int, with_beacon: bool) -> str:
+# Work of the beacon's kind (elements observed, styles, small objects, JSON) that never changes: what it costs says how fast
+# the machine is at the moment.
+YARDSTICK: Final = """<script>addEventListener('load', () => {
+  const seen = new Map(), kept = [];
+  const watcher = new IntersectionObserver(all => all.forEach(one => seen.set(one.target, one)), {threshold: .5});
+  for (let round = 0; round < 4; round++) setTimeout(() => document.querySelectorAll('[data-faro]').forEach((faro, n) => {
+    const copy = document.body.appendChild(faro.cloneNode(true));
+    const [kind, id] = copy.dataset.faro.split(':');
+    kept.push(JSON.parse(JSON.stringify({kind, id, n, at: new Date().toISOString(), top: copy.style.height})));
+    watcher.observe(copy);
+  }), 200 * round);
+})</script>"""
+# Milliseconds that the yardstick adds to a page on the machine of loadtests/results (the least of ten visits).
+YARDSTICK_MS: Final = 120.0
+
+
+def page_of_faros(count: int, with_beacon: bool, more: str = "") -> str:
     """A list of products with a mark on each. Pure."""
-    tag = '<script async src="/b.js" data-site="pk_test"></script>' if with_beacon else ""
+    tag = ('<script async src="/b.js" data-site="pk_test"></script>' if with_beacon else "") + more
     faros = "".join(f'<p data-faro="product:P-{n}" style="height:80px">Product {n}</p>' for n in range(count))
     return f"<!doctype html><title>{count} products</title>{tag}{faros}"
 
@@ -58,6 +84,7 @@ class PageServer:
         self.pages = {
             "/with": page_of_faros(FAROS, with_beacon=True),
             "/without": page_of_faros(FAROS, with_beacon=False),
+            "/yardstick": page_of_faros(FAROS, with_beacon=False, more=YARDSTICK),
             "/small": page_of_faros(1, with_beacon=True),
             "/empty": "<!doctype html><title>empty</title>",
         }
@@ -159,9 +186,26 @@ def _fresh_page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+def visits_in_turn(browser: Browser, server: PageServer, *paths: str, throttle: float = 1.0) -> list[Load]:
+    """One visit of each page, one after the other, so that what changes on the machine meets all."""
+    return [load_cost(browser, server, path, throttle) for path in paths]
+
+
+def ordinary_ms(ours: list[Load], others: list[Load], yardsticks: list[Load]) -> float:
+    """What all tasks of `ours` cost more than those of `others`, as it would be on an ordinary machine. Pure.
+
+    Medians of visits made in turn, so that a slow machine makes both differences larger and is divided out.
+    """
+    extra, yardstick = (
+        statistics.median(load.tasks_ms - other.tasks_ms for load, other in zip(loads, others, strict=True))
+        for loads in (ours, yardsticks)
+    )
+    return extra * YARDSTICK_MS / yardstick
+
+
 def pairs(browser: Browser, server: PageServer, rounds: int, throttle: float = 1.0) -> tuple[list[Load], list[Load]]:
-    """Visits with and without the beacon in turn, so that what changes on the machine meets both."""
-    visits = [[load_cost(browser, server, path, throttle) for path in ("/with", "/without")] for _ in range(rounds)]
+    """Visits with and without the beacon in turn."""
+    visits = [visits_in_turn(browser, server, "/with", "/without", throttle=throttle) for _ in range(rounds)]
     return [pair[0] for pair in visits], [pair[1] for pair in visits]
 
 

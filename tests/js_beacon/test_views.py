@@ -11,6 +11,7 @@ from loadtests import beaconing
 pytestmark = [pytest.mark.browser, pytest.mark.network]
 
 Wait = Callable[[Callable[[], bool]], None]
+MOST_MS = 30.0
 TALL = '<div style="height:2400px">tall</div>'
 
 
@@ -63,14 +64,20 @@ def test_unknown_calls_are_told_to_who_looks_at_the_console(page: Page, shop_pag
 
 
 def test_three_hundred_faros_cost_little(browser: Browser) -> None:
+    rounds: list[list[beaconing.Load]] = []
     server = beaconing.PageServer()
     try:
-        ours, others = beaconing.pairs(browser, server, 3)
+        # Few rounds do on a quiet machine, and more only get nearer to the truth.
+        while len(rounds) < 2 or (len(rounds) < 6 and _ordinary_ms(rounds) >= MOST_MS):
+            rounds.append(beaconing.visits_in_turn(browser, server, "/with", "/without", "/yardstick"))
     finally:
         server.stop()
-    # CPU time knows nothing of other work on the machine but caches that are shared with it: the best round is the truest.
-    extra = min(load.tasks_ms for load in ours) - min(load.tasks_ms for load in others)
-    assert 1 < min(load.script_ms for load in ours) < 30
-    assert extra < 30, "ms of the main thread, layout and garbage included"
-    assert min(load.longest_ms for load in ours) < 50
-    assert [load.script_ms for load in others] == pytest.approx([0, 0, 0], abs=0.5), "what is measured is the beacon alone"
+    ours, others, _ = zip(*rounds, strict=True)
+    assert 1 < min(load.script_ms for load in ours) < MOST_MS
+    assert _ordinary_ms(rounds) < MOST_MS, "all tasks of the main thread, layout and garbage included"
+    assert min(load.longest_ms for load in ours) < beaconing.LONG_MS
+    assert max(load.script_ms for load in others) == pytest.approx(0, abs=0.5), "what is measured is the beacon alone"
+
+
+def _ordinary_ms(rounds: list[list[beaconing.Load]]) -> float:
+    return beaconing.ordinary_ms(*(list(loads) for loads in zip(*rounds, strict=True)))

@@ -4,13 +4,16 @@ import pytest
 from playwright.sync_api import Browser
 
 from loadtests.beaconing import (
+    YARDSTICK_MS,
     Load,
     PageServer,
     backlog_cost,
     load_rows,
     longest_task_ms,
     measure_calls,
+    ordinary_ms,
     page_of_faros,
+    visits_in_turn,
 )
 from tests.support.browser import browser, chromium_path
 
@@ -48,6 +51,21 @@ def test_medians_stand_side_by_side() -> None:
     assert rows[0] == ("load: scripts, ms", "11.0 (10.0 to 12.0)", "0.0 (0.0 to 0.0)", "+11.0")
     assert rows[1][3] == "+22.0"
     assert rows[3] == ("load: visits with a task over 50 ms", "1", "0", "+1")
+
+
+def test_slowness_of_the_machine_is_divided_out() -> None:
+    ours, others = [Load(0, 40, 0), Load(0, 45, 0), Load(0, 90, 0)], [Load(0, 20, 0)] * 3
+    yardsticks = [Load(0, 20 + YARDSTICK_MS, 0)] * 3
+    slow = [[Load(0, 2 * load.tasks_ms, 0) for load in loads] for loads in (ours, others, yardsticks)]
+    assert ordinary_ms(ours, others, yardsticks) == 25
+    assert ordinary_ms(*slow) == 25
+
+
+@pytest.mark.browser
+@pytest.mark.network
+def test_the_yardstick_is_work_that_is_much_dearer_than_the_page(browser: Browser, server: PageServer) -> None:
+    other, yardstick = visits_in_turn(browser, server, "/without", "/yardstick")
+    assert yardstick.tasks_ms > 2 * other.tasks_ms
 
 
 @pytest.mark.browser
