@@ -87,9 +87,11 @@ def purchases_of(entry: Mapping[bytes, bytes]) -> list[Purchase]:
 def opened(entry: Mapping[bytes, bytes]) -> Iterator[tuple[Event, Outcome, Context]]:
     """The events of one stream entry that were taken, with what was decided about each. Raises BadEntry."""
     try:
-        events = _body.decode(entry[b"b"]).events
         context = _context.decode(entry[b"c"])
-        for outcome in _outcomes.decode(entry[b"o"]):
+        # A request of which nothing was taken leaves its numbers and no body.
+        outcomes = _outcomes.decode(entry[b"o"]) if entry[b"o"] or b"b" in entry else []
+        events = _body.decode(entry[b"b"]).events if outcomes else []
+        for outcome in outcomes:
             yield events[outcome.place], outcome, context
     except (KeyError, IndexError, ValueError) as error:
         raise BadEntry(f"a stream entry cannot be read: {type(error).__name__}: {error}") from error

@@ -146,6 +146,15 @@ def test_says_when_an_entry_cannot_be_read(shop: Shop, field: bytes, broken: byt
 
 
 @pytest.mark.redis
+def test_an_entry_of_which_nothing_was_taken_needs_no_body_and_makes_no_rows(shop: Shop) -> None:
+    shop.send(event("purchase", item="A", customer_id="c"))
+    (entry,) = entries(shop)
+    for empty in (msgspec.msgpack.encode([]), b""):
+        nothing = {b"c": entry[b"c"], b"o": empty}
+        assert (rows_of(nothing), purchases_of(nothing)) == ([], [])
+
+
+@pytest.mark.redis
 def test_says_when_an_entry_makes_no_rows(shop: Shop) -> None:
     shop.send(event())
     (entry,) = entries(shop)
