@@ -6,6 +6,7 @@
   + EngineError         an embedded engine did not start or died
   + StoreDown           503  Redis or ClickHouse does not answer; try again later
   + MigrationError      the ClickHouse schema is not what the migrations say
+  + TooManyEvents       429  more than a visitor, a network or a site may send; try again later
   + NotFound            404  a named thing (site, session, visitor, model) does not exist
   + Conflict            409  a named thing exists already
   + BadRequest          400  the request cannot be understood; do not repeat it
@@ -28,6 +29,7 @@ __all__ = [
     "PortTaken",
     "StoreDown",
     "TooLarge",
+    "TooManyEvents",
     "Unauthorized",
     "problem",
 ]
@@ -74,6 +76,17 @@ class StoreDown(BalizaError):
     @property
     def public(self) -> str:
         return self._what
+
+
+class TooManyEvents(BalizaError):
+    """Somebody sends more than is taken from one sender. Nothing was accepted; try again after `retry_after_s`."""
+
+    status = 429
+    title = "Too many events"
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        super().__init__(what)
+        self.retry_after_s = retry_after_s
 
 
 class MigrationError(BalizaError):

@@ -60,6 +60,18 @@ class Settings:
     future_max_s: int = setting(300, "seconds that an event may lie in the future after clock correction", least=0)
     collector_workers: int = setting(2, "collector processes on the public port", least=1, most=256)
     wsgi_threads: int = setting(8, "threads per process for everything but the beacon", least=1, most=256)
+    visitor_events_per_minute: int = setting(
+        3000, "events a minute that one visitor may send with the publishable key; 0: no limit", least=0, most=1_000_000_000
+    )
+    visitor_burst: int = setting(6000, "events that one visitor may send at once after a pause", least=1)
+    network_events_per_minute: int = setting(
+        300_000, "events a minute from one network (/24, IPv6 /48) with the publishable key; 0: no limit",
+        least=0, most=1_000_000_000,
+    )  # fmt: skip
+    network_burst: int = setting(600_000, "events that may come at once from one network after a pause", least=1)
+    server_events_per_minute: int = setting(
+        0, "events a minute of one site with its secret key; 0: no limit", least=0, most=1_000_000_000
+    )
     max_connections: int = setting(2000, "open connections per collector process", least=10)
     request_timeout_s: float = setting(15.0, "seconds a client has to send a whole request", least=0.1)
     redis_timeout_s: float = setting(3.0, "seconds after which an unanswered live store counts as down", least=0.05)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from baliza.errors import BalizaError, StoreDown, Unauthorized, problem
+from baliza.errors import BalizaError, StoreDown, TooManyEvents, Unauthorized, problem
 
 __all__ = ["PIXEL", "Answer", "Request", "client_address", "origin_form", "problem_answer", "truncated"]
 
@@ -75,7 +75,7 @@ class Answer:
 def problem_answer(error: BalizaError) -> Answer:
     """The error as application/problem+json, with Retry-After where trying again can help."""
     headers = [("Content-Type", "application/problem+json")]
-    if isinstance(error, StoreDown):
+    if isinstance(error, StoreDown | TooManyEvents):
         headers.append(("Retry-After", str(error.retry_after_s)))
     if isinstance(error, Unauthorized):
         headers.append(("WWW-Authenticate", "Bearer"))
