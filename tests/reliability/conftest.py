@@ -1,0 +1,26 @@
+"""Whole boxes and undisturbed ones, each in a folder of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.reliability.box import Box
+from tests.reliability.truth import Undisturbed
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    """`baliza up`, not started yet."""
+    made = Box(tmp_path / "box")
+    made.folder.mkdir()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def undisturbed(tmp_path: Path) -> Iterator[Undisturbed]:
+    """Stores and code of a box to which nothing happens."""
+    made = Undisturbed(tmp_path / "undisturbed")
+    yield made
+    made.close()
