@@ -9,14 +9,12 @@ from schema import keys
 __all__ = ["Lease"]
 
 # KEYS[1] lease   ARGV[1] owner  ARGV[2] ttl (ms).   Answers 1 when the lease is the owner's (taken or renewed), else 0.
-HOLD: Final = """
+# The store may be full: who empties it needs the lease.
+HOLD: Final = """#!lua flags=allow-oom
 local holder = redis.call('GET', KEYS[1])
-if not holder then
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-  return 1
-end
-if holder ~= ARGV[1] then return 0 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+-- A lease that lives longer than any is given for is of before the store's clock was set back: its holder is long gone.
+if holder and holder ~= ARGV[1] and redis.call('PTTL', KEYS[1]) <= tonumber(ARGV[2]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 # KEYS[1] lease   ARGV[1] owner.   Answers 1 when the owner had it and gave it back, else 0.

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from baliza.errors import BadRequest, BalizaError, TooLarge
+from baliza.errors import BadRequest, BalizaError, StoreDown, TooLarge
 from baliza.settings import Settings
 from baliza.sites import SiteRegistry
 from schema import keys
@@ -29,6 +29,8 @@ from tracker.admission import (
 from tracker.beacon import Decoded, Rejection, decode
 from tracker.checks import TimeWindow
 from tracker.observe import (
+    CLAIMED,
+    HELD,
     Command,
     Context,
     SessionRules,
@@ -45,6 +47,13 @@ __all__ = ["Collector", "Commands", "Dropped", "Steps", "Tally"]
 Commands = Sequence[Command]
 Steps = Generator[Commands, Sequence[Any], Answer]
 Header = tuple[str, str]
+
+
+class OrderHeld(StoreDown):
+    """Whether the order is counted is not known yet."""
+
+    title = "Order not settled"
+    retry_after_s = 1
 
 
 class Dropped(Enum):
@@ -169,10 +178,16 @@ class Collector:
     def _claim_orders(
         self, decoded: Decoded, orders: list[int], context: Context
     ) -> Generator[Commands, Sequence[Any], list[int]]:
-        """The places without purchases of orders that were counted before, whoever sent them."""
-        replies = yield [claim_command(decoded.events[place], context, self.settings.partitions) for place in orders]
-        counted = {place for place, mine in zip(orders, replies, strict=True) if not mine}
-        return [place for place in range(len(decoded.events)) if place not in counted]
+        """The places without purchases of orders that were counted before, whoever sent them.
+
+        Raises OrderHeld while another request is about to count one of them: it may die, and then the order would be lost.
+        """
+        first = {decoded.events[place].transaction_id: place for place in reversed(orders)}
+        replies = yield [claim_command(decoded.events[n], context, self.settings.partitions) for n in first.values()]
+        if HELD in replies:
+            raise OrderHeld("another request is just recording this order")
+        mine = {place for place, reply in zip(first.values(), replies, strict=True) if reply == CLAIMED}
+        return [place for place in range(len(decoded.events)) if place in mine or place not in orders]
 
     def _window(self, *, trusted: bool) -> TimeWindow:
         late_ms = None if trusted else self.settings.late_max_s * 1000

@@ -19,6 +19,7 @@ from baliza.settings import Settings
 from baliza.stores import History, RedisClient, call
 from schema import keys
 from tracker.batches import Entry, Manifest, age_s, fitting, plan, share, together
+from tracker.observe import settling
 from tracker.rows import COLUMNS, BadEntry, Purchase, purchases_of, rows_of
 
 __all__ = ["Ingest", "oldest_waiting_s"]
@@ -184,9 +185,13 @@ class Ingest:
         if not purchases:
             return
         pipe = self._redis.pipeline(transaction=False)
-        for site, customer_id, at_ms in purchases:
-            key = keys.customer(keys.partition_of(customer_id, self._settings.partitions), site, customer_id)
-            pipe.fcall("note_purchase_v1", 1, key, at_ms, keys.VISITOR_TTL_MS)
+        partitions = self._settings.partitions
+        for site, customer_id, at_ms, order_id, trusted in purchases:
+            # The collector does so too; one that was killed before it could would let another word of the order count.
+            pipe.execute_command(*settling(site, order_id, partitions, trusted=trusted))
+            if customer_id:
+                key = keys.customer(keys.partition_of(customer_id, partitions), site, customer_id)
+                pipe.fcall("note_purchase_v1", 1, key, at_ms, keys.VISITOR_TTL_MS)
         call(pipe.execute)
 
     def _trim(self, manifest: Manifest) -> None:

@@ -11,6 +11,9 @@ from schema.events import Event, Item, to_micros
 from tracker.beacon import Decoded, Rejection
 
 __all__ = [
+    "CLAIMED",
+    "COUNTED",
+    "HELD",
     "Command",
     "Context",
     "SessionRules",
@@ -19,10 +22,13 @@ __all__ = [
     "order_value_micros",
     "quarantine_command",
     "settle_command",
+    "settling",
 ]
 
 Command = tuple[str | bytes | int, ...]
 UNKNOWN_PRICE: Final = -1
+# Of an order: it is this event's to count, it is counted, somebody else is about to count it.
+CLAIMED, COUNTED, HELD = 1, 0, 2
 QUARANTINED_MOST_BYTES: Final = 4_096
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -81,18 +87,22 @@ def observe_command(
 
 
 def claim_command(event: Event, context: Context, partitions: int) -> Command:
-    """FCALL claim_order for a purchase: answers 1 when the order is this event's to count."""
+    """FCALL claim_order for a purchase: answers one of CLAIMED, COUNTED, HELD."""
     order_id = event.transaction_id or ""
     claimant = keys.event_hash(context.site, context.visitor_id, event.event_id)
     key = keys.orders(keys.partition_of(order_id, partitions), context.site)
-    return ("FCALL", "claim_order_v1", 1, key, order_id, claimant, context.received_ms, int(context.trusted))
+    return ("FCALL", "claim_order_v2", 1, key, order_id, claimant, context.received_ms, int(context.trusted))
 
 
 def settle_command(event: Event, context: Context, partitions: int) -> Command:
     """Ends the claim of an order that is counted now: from here on it is nobody's."""
-    order_id = event.transaction_id or ""
-    settled = keys.ORDER_SETTLED if context.trusted else keys.ORDER_HEARSAY
-    return ("HSET", keys.orders(keys.partition_of(order_id, partitions), context.site), order_id, settled)
+    return settling(context.site, event.transaction_id or "", partitions, trusted=context.trusted)
+
+
+def settling(site: str, order_id: str, partitions: int, *, trusted: bool) -> Command:
+    """FCALL settle_order: the order is counted. `trusted`: by the word of somebody whom the site believes about money."""
+    settled = keys.ORDER_SETTLED if trusted else keys.ORDER_HEARSAY
+    return ("FCALL", "settle_order_v1", 1, keys.orders(keys.partition_of(order_id, partitions), site), order_id, settled)
 
 
 def quarantine_command(rejected: Rejection, context: Context, partitions: int) -> Command:

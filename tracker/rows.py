@@ -51,11 +51,13 @@ class Outcome(Struct, array_like=True):
 
 
 class Purchase(NamedTuple):
-    """A known customer bought at this time; cancels their abandoned carts in other browsers."""
+    """An order that counts. A known customer cancels abandoned carts of other browsers; of others customer_id is empty."""
 
     site: str
     customer_id: str
     at_ms: int
+    order_id: str
+    trusted: bool
 
 
 _body = msgspec.json.Decoder(StoredBatch)
@@ -73,14 +75,14 @@ def rows_of(entry: Mapping[bytes, bytes]) -> list[tuple[Any, ...]]:
 
 
 def purchases_of(entry: Mapping[bytes, bytes]) -> list[Purchase]:
-    """The purchases of known customers in one stream entry. Raises BadEntry."""
+    """The purchases in one stream entry. Raises BadEntry."""
     body = entry.get(b"b", b"")
     if b'"purchase"' not in body and b"\\u" not in body:
         return []
     return [
-        Purchase(context.site, event.customer_id, outcome.at_ms)
+        Purchase(context.site, event.customer_id or "", outcome.at_ms, event.transaction_id or "", context.trusted)
         for event, outcome, context in opened(entry)
-        if event.type == "purchase" and event.customer_id
+        if event.type == "purchase"
     ]
 
 

@@ -333,20 +333,30 @@ local function observe(keys, args)
   return table.concat(marks)
 end
 
--- Claims an order id, so that an order counts once from wherever it comes. The claim is settled (HSET, by the collector) when
--- the order is counted. Until then the same claimant may claim again (a retry), and anybody once the claim is old: who claimed
--- it was lost before counting it. What a sender says who is not trusted about money is hearsay: it keeps off more hearsay,
+-- Claims an order id, so that an order counts once from wherever it comes. The claim is settled (settle_order) when the order
+-- is counted. Until then the same claimant may claim again (a retry), others are asked to wait (who claimed it may be lost
+-- before counting it), and anybody may have it once the claim is old. What a sender says who is not trusted about money is hearsay: it keeps off more hearsay,
 -- but never the order itself, which would lose its revenue.
 -- KEYS[1] orders   ARGV[1] order id   ARGV[2] claimant (event hash)  ARGV[3] now (ms)  ARGV[4] 1 from a trusted sender, else 0.
--- Answers 1 when it is the claimant's, else 0.
+-- Answers 1 when it is the claimant's, 0 when it is counted, 2 when somebody else is about to count it.
 local function claim_order(keys, args)
   local held = redis.call('HGET', keys[1], args[1]) or ''
   local mark = args[4] == '0' and HEARSAY or ''
   if mark == '' and held:sub(1, 1) == HEARSAY then held = '' end
   if held == SETTLED or held == HEARSAY then return 0 end
   local claimant, since = held:match('^(.+):(%d+)$')
-  if claimant and claimant ~= mark .. args[2] and tonumber(args[3]) - tonumber(since) < CLAIM_HOLDS_MS then return 0 end
+  -- After a clock was set back, an old claim is one of the future.
+  local age = claimant and math.abs(tonumber(args[3]) - tonumber(since))
+  if claimant and claimant ~= mark .. args[2] and age < CLAIM_HOLDS_MS then return 2 end
   redis.call('HSET', keys[1], args[1], mark .. args[2] .. ':' .. args[3])
+  return 1
+end
+
+-- Ends the claim of an order that is counted. Hearsay never takes the place of what a trusted sender said or is about to say.
+-- KEYS[1] orders   ARGV[1] order id   ARGV[2] + or -.   Answers 1 when it is noted.
+local function settle_order(keys, args)
+  if args[2] == HEARSAY and (redis.call('HGET', keys[1], args[1]) or HEARSAY):sub(1, 1) ~= HEARSAY then return 0 end
+  redis.call('HSET', keys[1], args[1], args[2])
   return 1
 end
 
@@ -396,10 +406,16 @@ local function close_batch(keys, args)
   return redis.call('DEL', keys[1])
 end
 
-redis.register_function('plan_batch_v1', plan_batch)
-redis.register_function('close_batch_v1', close_batch)
+-- Who empties a full store must not be stopped by its being full, nor who ends what was begun.
+local function register_always(name, callback)
+  redis.register_function{function_name = name, callback = callback, flags = {'allow-oom'}}
+end
+
+register_always('plan_batch_v1', plan_batch)
+register_always('close_batch_v1', close_batch)
+register_always('settle_order_v1', settle_order)
+register_always('note_purchase_v1', note_purchase)
 redis.register_function('observe_v1', observe)
-redis.register_function('claim_order_v1', claim_order)
+redis.register_function('claim_order_v2', claim_order)
 redis.register_function('mark_abandoned_v1', mark_abandoned)
 redis.register_function('cancel_cart_v1', cancel_cart)
-redis.register_function('note_purchase_v1', note_purchase)

@@ -74,3 +74,19 @@ def test_says_that_the_store_is_down(redis_client: RedisClient) -> None:
     with pytest.raises(StoreDown, match="does not answer"):
         Lease(nobody, ROLE, "a", Clock()).hold()
     nobody.close()
+
+
+def test_a_holder_of_before_the_clock_was_set_back_keeps_nobody_out(redis_client: RedisClient) -> None:
+    dead, heir = (Lease(redis_client, ROLE, owner, Clock()) for owner in ("dead", "heir"))
+    assert dead.hold()
+    redis_client.pexpire(keys.lease(ROLE), 3600_000 + keys.LEASE_MS)  # what the store's clock makes of it
+    assert heir.hold()
+    assert redis_client.pttl(keys.lease(ROLE)) <= keys.LEASE_MS
+
+
+def test_a_full_store_still_gives_leases(redis_client: RedisClient) -> None:
+    redis_client.config_set("maxmemory", 1)
+    try:
+        assert Lease(redis_client, ROLE, "a", Clock()).hold()
+    finally:
+        redis_client.config_set("maxmemory", 0)

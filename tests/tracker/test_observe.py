@@ -52,10 +52,10 @@ def test_an_order_is_claimed_and_settled_under_its_own_partition() -> None:
     key = keys.orders(keys.partition_of("T-1", 64), "demo")
     claimant = keys.event_hash("demo", "v-1", "e")
     hearsay = msgspec.structs.replace(CONTEXT, trusted=False)
-    assert claim_command(purchase, CONTEXT, 64) == ("FCALL", "claim_order_v1", 1, key, "T-1", claimant, NOW_MS, 1)
+    assert claim_command(purchase, CONTEXT, 64) == ("FCALL", "claim_order_v2", 1, key, "T-1", claimant, NOW_MS, 1)
     assert claim_command(purchase, hearsay, 64)[-1] == 0
-    assert settle_command(purchase, CONTEXT, 64) == ("HSET", key, "T-1", "+")
-    assert settle_command(purchase, hearsay, 64) == ("HSET", key, "T-1", "-")
+    assert settle_command(purchase, CONTEXT, 64) == ("FCALL", "settle_order_v1", 1, key, "T-1", "+")
+    assert settle_command(purchase, hearsay, 64)[-1] == "-"
 
 
 def test_a_rejected_event_is_kept_with_its_reason() -> None:

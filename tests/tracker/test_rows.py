@@ -118,11 +118,14 @@ def test_driven_browsers_are_people_where_the_site_says_so(shop: Shop) -> None:
 
 
 @pytest.mark.redis
-def test_tells_purchases_of_known_customers(shop: Shop) -> None:
-    shop.send(event("purchase", 1, item="A", customer_id="anna"), event("purchase", 2, item="A"), event(customer_id="anna"))
+def test_tells_purchases(shop: Shop) -> None:
+    bought = event("purchase", 1, item="A", customer_id="anna", transaction_id="T-1")
+    shop.send(bought, event(customer_id="anna"))
     shop.send(event(customer_id="anna"))
     at_ms = int((START + timedelta(seconds=1)).timestamp() * 1000)
-    assert [found for entry in entries(shop) for found in purchases_of(entry)] == [Purchase("demo", "anna", at_ms)]
+    assert [found for entry in entries(shop) for found in purchases_of(entry)] == [
+        Purchase("demo", "anna", at_ms, "T-1", True)
+    ]
 
 
 @pytest.mark.redis
