@@ -1,0 +1,2 @@
+-- Destroys the counts of what came in and was not stored. The events stay.
+DROP TABLE receipts
