@@ -166,8 +166,9 @@ def query(name: str) -> str:
 
 
 def function_library() -> str:
-    """The Lua function library that every process expects in the live store."""
-    return files("schema").joinpath("redis", "baliza_v1.lua").read_text()
+    """The Lua function library that every process expects in the live store: the files of its folder in order."""
+    parts = sorted(files("schema").joinpath("redis", "baliza_v1").iterdir(), key=lambda part: part.name)
+    return "\n".join(part.read_text() for part in parts if part.name.endswith(".lua"))
 
 
 def install(client: Any, settings: Settings) -> None:

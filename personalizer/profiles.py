@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from typing import Final
 
 import msgspec
 
@@ -15,7 +14,6 @@ from schema.profile import VisitorProfile, decode_profile
 
 __all__ = ["KnownSites", "ProfileReader", "read_profile"]
 
-LAYOUT: Final = 1
 
 log = logging.getLogger("baliza.profiles")
 
@@ -57,8 +55,7 @@ def read_profile(stored: bytes | None) -> VisitorProfile | None:
     if stored is None:
         return None
     try:
-        profile = decode_profile(stored)
+        return decode_profile(stored)
     except msgspec.MsgspecError as error:
         log.error("a profile cannot be read and is passed over: %s", error)
         return None
-    return profile if profile.layout == LAYOUT else None

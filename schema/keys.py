@@ -4,8 +4,8 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 
 | key                          | type   | what                                                        | lives             |
 |------------------------------|--------|-------------------------------------------------------------|-------------------|
-| {pN}:v:<site>:<visitor>      | string | visitor profile with the live session, cmsgpack             | VISITOR_TTL_MS    |
-| {pN}:seen:<site>:<visitor>   | set    | hashes of the event ids taken                               | 2 dedupe          |
+| {pN}:v:<site>:<visitor>      | string | visitor profile: live session, the last event ids           | VISITOR_TTL_MS    |
+| {pN}:seen:<site>:<visitor>   | set    | hashes of the event ids taken, older than those             | 2 dedupe          |
 | {pN}:seen1:<site>:<visitor>  | set    | the same, of the time before                                | dedupe            |
 | {pN}:events                  | stream | accepted events, one entry a request                        | until in history  |
 | {pN}:quarantine              | stream | rejected events with their reason                           | newest 250        |

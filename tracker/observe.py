@@ -122,7 +122,7 @@ def order_value_micros(event: Event) -> int:
 
 
 def _projection(event: Event, at_ms: int, place: int, site: str, visitor_id: str) -> dict[str, Any]:
-    """The part of an event that the profile is made of; names as in schema/redis/baliza_v1.lua."""
+    """The part of an event that the profile is made of; names as in schema/redis."""
     page = event.page
     return {
         "n": place,

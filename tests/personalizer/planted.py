@@ -77,7 +77,7 @@ def profile(
     orders = [Order("T-1", NOW_MS, 1_000_000, "EUR", [BoughtItem(item, 1) for item in bought])] if bought else []
     lines = [CartLine(item, 2, 39_900_000, item.title(), SHOP.get(item, "")) for item in cart]
     return VisitorProfile(
-        layout=1, first_seen_at=0, last_seen_at=NOW_MS, sessions=1, dedupe_until=0, links=[], past=[], viewed=views,
+        first_seen_at=0, last_seen_at=NOW_MS, sessions=1, links=[], past=[], viewed=views,
         orders=orders, cart=Cart("EUR", changed_at, 0, lines), customer_id=customer_id,
     )  # fmt: skip
 

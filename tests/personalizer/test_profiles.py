@@ -1,6 +1,5 @@
 """Profiles read from a real live store."""
 
-import msgspec
 import pytest
 
 from baliza.errors import StoreDown
@@ -8,7 +7,8 @@ from baliza.sites import Site, SiteRegistry
 from baliza.stores import RedisClient
 from personalizer.breaker import Breaker
 from personalizer.profiles import KnownSites, ProfileReader, read_profile
-from tests.personalizer.planted import PARTITIONS, observe, profile
+from tests.personalizer.planted import PARTITIONS, observe
+from tests.support.profiles import stored_profile
 
 
 @pytest.mark.redis
@@ -31,10 +31,9 @@ def test_passes_over_a_profile_that_cannot_be_read(caplog: pytest.LogCaptureFixt
 
 
 def test_passes_over_a_profile_of_another_layout() -> None:
-    known = profile(viewed=["lamp"])
-    assert read_profile(msgspec.msgpack.encode(known)) == known
-    known.layout = 2
-    assert read_profile(msgspec.msgpack.encode(known)) is None
+    known = stored_profile(customer_id="anna")
+    assert read_profile(known) is not None
+    assert read_profile(b"\x01" + known[1:]) is None
 
 
 class Asked:

@@ -5,25 +5,45 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from schema.profile import Cart, CartLine, decode_profile
+from schema.profile import Cart, CartLine, ViewedItem, decode_profile
+from tests.support.profiles import stored_profile
 
-FRESH = {"v": 1, "f": 5, "l": 9, "n": 1, "e": 0, "k": [], "p": [], "w": [], "o": [], "t": {"x": "", "m": 0, "y": 0, "i": []}}
-LIVE = {"i": "s", "o": 1, "a": 2, "z": 3, "n": 4, "pv": 5, "iv": 6, "ca": 7, "b": 8, "r": [["EUR", 9]], "lu": "u", "lr": "r",
-        "q": "s", "g": [["Light", 2]]}  # fmt: skip
+TIMES = {"first_seen_at": 5, "last_seen_at": 9, "sessions": 1}
+LIVE = {"opened_at": 1, "started_at": 2, "ended_at": 3, "events": 4, "page_views": 5, "item_views": 6, "cart_adds": 7,
+        "orders_in_session": 8}  # fmt: skip
 
 
 def test_a_profile_gets_its_names_back() -> None:
-    found = decode_profile(msgspec.msgpack.encode(FRESH | {"s": LIVE, "c": "anna", "k": [["anna", 7]]}))
+    stored = stored_profile(
+        TIMES | LIVE, customer_id="anna", links=[["anna", 7]], session_id="s", landing_url="ü", referrer="r",
+        search_term="q", revenue=[["EUR", 9]], categories=["Light", 2, "Beds", 1], past=[["p", 1, 2, 3]],
+    )  # fmt: skip
+    found = decode_profile(stored)
     assert (found.first_seen_at, found.last_seen_at, found.customer_id, found.links[0].since) == (5, 9, "anna", 7)
+    assert (found.sessions, found.past[0].ended_at) == (1, 3)
     session = found.session
     assert session is not None
     assert (session.session_id, session.opened_at, session.started_at, session.ended_at, session.events) == ("s", 1, 2, 3, 4)
     assert (session.page_views, session.item_views, session.cart_adds, session.orders) == (5, 6, 7, 8)
-    assert (session.revenue[0].currency, session.categories[0].views) == ("EUR", 2)
+    assert (session.landing_url, session.referrer, session.search_term) == ("ü", "r", "q")
+    assert session.revenue[0].currency == "EUR"
+    assert [(each.category, each.views) for each in session.categories] == [("Light", 2), ("Beds", 1)]
+
+
+@pytest.mark.parametrize("length", [1, 30, 31, 40, 300])
+def test_viewed_items_of_any_length_are_read(length: int) -> None:
+    name = "n" * length
+    # cmsgpack packs a packed row as a text, whatever bytes are in it.
+    row = msgspec.msgpack.encode(["Light", name, 3, 1_700_000_000_000, 39_900_000, "EUR"])
+    size = len(row)
+    head = bytes([0xA0 | size]) if size < 32 else bytes([0xD9, size]) if size < 256 else b"\xda" + size.to_bytes(2)
+    packed = b"\x92" + msgspec.msgpack.encode("A") + head + row
+    stored = stored_profile(viewed=msgspec.Raw(packed))
+    assert decode_profile(stored).viewed == [ViewedItem("A", "Light", name, 3, 1_700_000_000_000, 39_900_000, "EUR")]
 
 
 def test_nobody_yet_is_nobody() -> None:
-    found = decode_profile(msgspec.msgpack.encode(FRESH))
+    found = decode_profile(stored_profile(TIMES))
     assert (found.session, found.customer_id, found.cart.pieces, found.cart.value) == (None, None, 0, Decimal(0))
 
 
@@ -34,7 +54,21 @@ def test_a_cart_is_worth_what_its_priced_lines_are() -> None:
     assert (cart.pieces, cart.value) == (6, Decimal("5.970005"))
 
 
-@pytest.mark.parametrize("stored", [b"", b"junk", msgspec.msgpack.encode({"v": 1}), msgspec.msgpack.encode([])])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        b"",
+        b"junk",
+        msgspec.msgpack.encode({"v": 1}),
+        b"\x01" + stored_profile()[1:],
+        stored_profile()[:-1],
+        stored_profile(links=[7]),
+        stored_profile(session_id="s", categories=["Light"]),
+        stored_profile(customer_id="anna")[:-60] + b"\xff" * 60,
+        stored_profile({"events": float("nan")}),
+        stored_profile({"events": float("inf")}),
+    ],
+)
 def test_says_when_it_is_no_profile(stored: bytes) -> None:
-    with pytest.raises(msgspec.DecodeError):
+    with pytest.raises(msgspec.ValidationError):
         decode_profile(stored)

@@ -22,11 +22,9 @@ SESSION = LiveSession(
     "lamp", [CategoryCount("Light", 2)],
 )  # fmt: skip
 PROFILE = VisitorProfile(
-    layout=1,
     first_seen_at=T - 5_000,
     last_seen_at=T + 90_500,
     sessions=3,
-    dedupe_until=0,
     links=[Link("anna", T)],
     past=[],
     viewed=[
