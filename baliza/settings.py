@@ -21,7 +21,10 @@ PARENT_VARIABLE = "BALIZA_PARENT_PID"  # no setting: how a supervisor tells a se
 Form = tuple[str, str]
 HOST: Form = (r"[\w.:%-]+", "a host name or an address without a port, such as 127.0.0.1 or 0.0.0.0")
 WEB_URL: Form = (r"(https?://[^\s/?#]+[^\s?#]*)?", "a URL such as https://events.shop.example, or nothing")
-REDIS_URL: Form = (r"((rediss?|unix)://\S+)?", "a URL such as redis://:password@host:6379/0 or unix:///path, or nothing")
+REDIS_URL: Form = (
+    r"((rediss?|unix|redis\+cluster)://\S+)?",
+    "a URL such as redis://:password@host:6379/0, unix:///path or redis+cluster://:password@one:6379,two:6379, or nothing",
+)
 CLICKHOUSE_URL: Form = (r"(clickhouses?://\S+)?", "a URL such as clickhouse://user:password@host:9000/baliza, or nothing")
 
 
@@ -38,7 +41,10 @@ class Settings:
 
     data_dir: Path = setting(Path("data"), "folder of everything that is kept: engines, models, secrets")
     redis_url: str = setting(
-        "", "redis://… or unix://… of a Redis or Valkey server; empty: the embedded Valkey", form=REDIS_URL
+        "", "redis://, unix:// or redis+cluster:// of Redis or Valkey; empty: the embedded Valkey", form=REDIS_URL
+    )
+    redis_wait_replicas: int = setting(
+        -1, "replicas that must have an event before it is accepted; -1: 1 on a cluster, else 0", least=-1, most=5
     )
     clickhouse_url: str = setting(
         "", "clickhouse://user:password@host:9000/baliza; empty: the embedded engine", form=CLICKHOUSE_URL

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -19,6 +19,7 @@ from redis.retry import Retry
 
 from baliza.errors import BadSetting, StoreDown
 from baliza.files import write_private
+from baliza.redis_cluster import ClusterClient, is_cluster
 from baliza.settings import Settings
 from schema import keys
 
@@ -36,6 +37,8 @@ __all__ = [
     "query",
     "redis",
     "redis_url",
+    "replicas_to_wait_for",
+    "wait_for_replicas",
     "write_endpoints",
 ]
 
@@ -45,6 +48,8 @@ ENDPOINTS_FILE = "endpoints.json"
 # Answers of a store that will do it again later and for which its driver has no name of their own: the disk of its log is
 # full, its replicas are away, its cluster is being put together, a function takes its time.
 NOT_NOW = ("MISCONF ", "NOREPLICAS ", "CLUSTERDOWN ", "MASTERDOWN ", "TRYAGAIN ", "BUSY ")
+# A cluster that is between two states: a failover, slots on their way to another master.
+BETWEEN = (redis_errors.ClusterError, redis_errors.SlotNotCoveredError, redis_errors.AskError, redis_errors.TryAgainError)
 
 
 def endpoints_file(settings: Settings) -> Path:
@@ -94,8 +99,11 @@ def redis(settings: Settings, timeout_s: float | None = None) -> RedisClient:
     A connection that the store closed meanwhile is opened again once; a store that does not answer is not waited for twice.
     """
     timeout_s = timeout_s or settings.redis_timeout_s
+    url = redis_url(settings)
+    if is_cluster(url):
+        return ClusterClient(url, timeout_s)
     return Redis.from_url(
-        redis_url(settings),
+        url,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         health_check_interval=30,
@@ -136,8 +144,12 @@ def call(action: Callable[[], T]) -> T:
         return action()
     except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.BusyLoadingError) as error:
         raise StoreDown("the live store does not answer", error) from error
-    except (redis_errors.OutOfMemoryError, redis_errors.ReadOnlyError) as error:
+    except (redis_errors.OutOfMemoryError, redis_errors.ReadOnlyError, *BETWEEN) as error:
         raise StoreDown("the live store takes nothing", error) from error
+    except redis_errors.RedisClusterException as error:
+        if "cannot be connected" not in str(error):
+            raise
+        raise StoreDown("the live store does not answer", error) from error
     except redis_errors.ResponseError as error:
         if not str(error).startswith(NOT_NOW):
             raise
@@ -181,6 +193,34 @@ def install(client: Any, settings: Settings) -> None:
             f"BALIZA_PARTITIONS is {settings.partitions}, but this live store was installed with {installed}; "
             "the number cannot change afterwards, because every visitor's keys lie in their partition"
         )
+
+
+def replicas_to_wait_for(settings: Settings) -> int:
+    """How many replicas must have a write before it counts as accepted: as set, else 1 on a cluster and 0 elsewhere."""
+    if settings.redis_wait_replicas >= 0:
+        return settings.redis_wait_replicas
+    return int(is_cluster(redis_url(settings)))
+
+
+def wait_for_replicas(client: RedisClient, settings: Settings, partitions: Iterable[int]) -> None:
+    """Wait until replicas have all that was written to these partitions before, by whomever. Raises StoreDown.
+
+    One round trip to each master and one from there to its replicas; nothing at all where none is to be waited for.
+    """
+    wanted = replicas_to_wait_for(settings)
+    if not wanted:
+        return
+    marks = [keys.mark(f"p{partition}") for partition in partitions]
+    within_ms = int(settings.redis_timeout_s * 1000 / 2)
+    masters = call(lambda: client.each_master(marks)) if isinstance(client, ClusterClient) else [(client, marks[0])]
+    for master, mark in masters:
+        pipe = master.pipeline(transaction=False)
+        # WAIT waits for what its own connection wrote. Replicas take writes in order: with this one they have all before it.
+        pipe.set(mark, "")
+        pipe.execute_command("WAIT", wanted, within_ms)
+        have = call(pipe.execute)[-1]
+        if have < wanted:
+            raise StoreDown("the live store's replicas do not keep up", f"{have} of {wanted} have it after {within_ms} ms")
 
 
 class History:

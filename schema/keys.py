@@ -17,6 +17,7 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | baliza:sites, :users, :tokens| hash   | the registry: name → JSON                                   | for ever          |
 | {baliza:lease:ingest-<n>}:manifest | string | the batch that ingest worker n is writing             | one batch         |
 | baliza:lease:<role>          | string | which process has the role                                  | LEASE_MS          |
+| {pN}:mark                    | string | empty; written before WAIT, which waits for writes only     | for ever          |
 """
 
 from base64 import urlsafe_b64encode
@@ -85,6 +86,11 @@ def manifest(worker: int) -> str:
 
 def lease(role: str) -> str:
     return f"baliza:lease:{role}"
+
+
+def mark(tag: str) -> str:
+    """Of a hash tag such as p17: a key in its slot that holds nothing, to be written before replicas are waited for."""
+    return f"{{{tag}}}:mark"
 
 
 def event_hash(site: str, visitor_id: str, event_id: str) -> str:

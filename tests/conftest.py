@@ -1,15 +1,19 @@
-"""Real engines for the tests: one Valkey and one ClickHouse engine a session, on free ports, each test with clean data."""
+"""Real engines for the tests: one Valkey and one ClickHouse engine a session, on free ports, each test with clean data.
+
+BALIZA_TEST_LIVE_STORE=cluster puts a Valkey cluster in the place of the one server.
+"""
 
 import logging
+import os
 import socket
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clickhouse_driver import Client
-from redis import Redis
 
 from baliza import stores
 from baliza.embedded.clickhouse import EmbeddedClickHouse
@@ -20,7 +24,9 @@ from baliza.sites import Site, add_site
 from baliza.stores import History, RedisClient, install
 from tests.support.collecting import Shop
 from tests.support.collector import RunningCollector
+from tests.support.valkey_cluster import ValkeyCluster
 
+ON_CLUSTER = os.environ.get("BALIZA_TEST_LIVE_STORE") == "cluster"
 SERVICE_MARKS = {"redis", "clickhouse", "browser", "network"}
 
 
@@ -46,8 +52,20 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
 
 
 @pytest.fixture(scope="session")
-def valkey_url(valkey: EmbeddedValkey) -> str:
-    return valkey.url
+def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyCluster]:
+    """Three masters with a replica each, for the session: leave it as it was found."""
+    cluster = ValkeyCluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue("valkey_cluster" if ON_CLUSTER else "valkey").url
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -101,9 +119,9 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def redis_client(valkey: EmbeddedValkey, settings: Settings) -> Iterator[RedisClient]:
-    """An empty live store (it is the test session's own server) with the function library and partitions installed."""
-    with Redis.from_url(valkey.url) as client:
+def redis_client(valkey_url: str, settings: Settings) -> Iterator[RedisClient]:
+    """An empty live store (it is the test session's own) with the function library and partitions installed."""
+    with stores.redis(replace(settings, redis_url=valkey_url)) as client:
         client.flushall()
         install(client, settings)
         yield client
@@ -130,12 +148,20 @@ def shop(redis_client: RedisClient, settings: Settings, demo_site: Site) -> Shop
 @pytest.fixture(scope="session")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
     """A collector process with a live store of its own, shared by the session: its .url, its .redis, its .site (demo)."""
-    running = RunningCollector(tmp_path_factory.mktemp("collector"))
+    folder = tmp_path_factory.mktemp("collector")
+    cluster = ValkeyCluster(folder / "cluster") if ON_CLUSTER else None
     try:
-        running.wait_until_ready()
-        yield running
+        if cluster:
+            cluster.start()
+        running = RunningCollector(folder, cluster_url=cluster.url if cluster else "")
+        try:
+            running.wait_until_ready()
+            yield running
+        finally:
+            running.close()
     finally:
-        running.close()
+        if cluster:
+            cluster.stop()
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ from baliza import metrics
 from baliza.errors import BalizaError, StoreDown
 from baliza.settings import Settings
 from baliza.sites import decode_sites
-from baliza.stores import function_library, redis_url
 from schema import keys
 from tracker.collect import Collector, Commands, Steps, Tally
 from tracker.connection import Connection
+from tracker.redis_cluster_link import open_link
 from tracker.redislink import RedisLink
 from tracker.request import Answer, Request, problem_answer
 from tracker.wsgi_bridge import Wsgi, WsgiBridge
@@ -70,7 +70,7 @@ class Loop:
         settings = app.settings
         self.settings, self.worker, self.listeners = settings, worker, listeners
         self.selector = selectors.DefaultSelector()
-        self.link = RedisLink(redis_url(settings), self.selector, settings.redis_timeout_s, function_library())
+        self.link = open_link(settings, self.selector)
         self.bridge = WsgiBridge(app.wsgi, settings.wsgi_threads, settings.trusted_proxies)
         self.collector = Collector(settings, lambda: time.time_ns() // 1_000_000, lambda: str(uuid4()), self._count)
         self.connections: set[Connection] = set()
@@ -113,8 +113,8 @@ class Loop:
                 self._wake(key.fd)
             elif owner is self:
                 self._accept(key.fileobj)
-            elif owner is self.link:
-                self.link.on_event(mask, self.now)
+            elif isinstance(owner, RedisLink):
+                owner.on_event(mask, self.now)
             else:
                 self._hear(owner, mask)
         self._hand_back()

@@ -18,9 +18,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import hiredis
 
 from baliza.errors import BadSetting, StoreDown
+from schema import keys
 from tracker.observe import Command
 
-__all__ = ["RedisLink", "Server", "Waiting", "parse_url"]
+__all__ = ["RedisLink", "Server", "Waiting", "key_of", "parse_url", "tag_of"]
 
 log = logging.getLogger("baliza.edge")
 
@@ -31,15 +32,30 @@ RETRY_MOST_S: Final = 1.0
 READ_BYTES: Final = 256 * 1024
 # More than this waiting to be written means that the store does not read: say so instead of growing.
 UNSENT_MOST_BYTES: Final = 32 * 1024 * 1024
+# What changes nothing needs no replica.
+READS: Final = frozenset({"HVALS", "PING", "ECHO", "CLUSTER"})
+FUNCTION_CALLS: Final = frozenset({"FCALL", "EVAL", "EVALSHA"})
+# Of a time-out: one flush waits for replicas while the next one waits for it, and both answer in time.
+REPLICAS_SHARE: Final = 1 / 3
 
 
 class RedisLink:
     """States: down (next try at `retry_at`), connecting, ready. All methods are the loop's; none blocks, but for the look-up
     of the store's name when connecting.
+
+    wait_replicas: so many replicas must have all of a flush before any reply of it counts. The store is asked once a flush
+    (WAIT), and the next flush waits for its answer: what arrives meanwhile shares one question.
     """
 
-    def __init__(self, url: str, selector: selectors.BaseSelector, timeout_s: float, library: str) -> None:
-        self._server = parse_url(url)
+    def __init__(
+        self,
+        place: "str | Server",
+        selector: selectors.BaseSelector,
+        timeout_s: float,
+        library: str,
+        wait_replicas: int = 0,
+    ) -> None:
+        self._server = parse_url(place) if isinstance(place, str) else place
         self._attempts = 0
         self._selector, self._timeout_s = selector, timeout_s
         self._load: Command = ("FUNCTION", "LOAD", "REPLACE", library)
@@ -47,31 +63,69 @@ class RedisLink:
         self._socket: socket.socket | None = None
         self._ready = False
         self._unsent = bytearray()
-        self._waiting: deque[tuple[int, Waiting, float]] = deque()
+        # How many replies, for whom, until when, and whether they need the replicas.
+        self._waiting: deque[tuple[int, Waiting, float, bool]] = deque()
         self._replies: list[Any] = []
         self._reader = hiredis.Reader()
         self._retry_at, self._retry_s = 0.0, RETRY_S
         self._events = 0
+        self._wait_replicas, self._wait_ms = wait_replicas, int(timeout_s * 1000 * REPLICAS_SHARE)
+        self._mark, self._settling, self._settle_by = "", False, 0.0
+        self._later = bytearray()
+        self._held: list[tuple[Waiting, Sequence[Any]]] = []
 
     def send(self, commands: Sequence[Command], done: Waiting, now: float) -> None:
         """Queue commands; `done` is called once, with all their replies or with StoreDown. They leave with flush()."""
         if not self._ready:
             done(StoreDown("the live store does not answer"))
-        elif len(self._unsent) > UNSENT_MOST_BYTES:
+        elif len(self._unsent) + len(self._later) > UNSENT_MOST_BYTES:
             done(StoreDown("the live store does not keep up"))
         else:
-            self._queue(commands, done, now)
+            settle = self._wait_replicas > 0 and commands[-1][0] not in READS
+            self._queue(commands, done, now, settle=settle)
+            if settle:
+                self._mark, self._settle_by = keys.mark(tag_of(key_of(commands[-1]))), now + self._timeout_s
 
-    def _queue(self, commands: Sequence[Command], done: Waiting, now: float) -> None:
+    def _queue(self, commands: Sequence[Command], done: Waiting, now: float, *, settle: bool = False) -> None:
+        queue = self._later if self._settling else self._unsent
         for command in commands:
-            self._unsent += hiredis.pack_command(command)  # type: ignore[arg-type]
-        self._waiting.append((len(commands), done, now + self._timeout_s))
+            queue += hiredis.pack_command(command)  # type: ignore[arg-type]
+        self._waiting.append((len(commands), done, now + self._timeout_s, settle))
 
     def flush(self) -> None:
         """Write what is queued, as far as the socket takes it."""
-        if self._socket is None or not self._unsent or self._events & selectors.EVENT_WRITE:
+        if self._socket is None or self._settling:
             return
-        self._write()
+        if self._mark:
+            self._settle()
+        if self._unsent and not self._events & selectors.EVENT_WRITE:
+            self._write()
+
+    def _settle(self) -> None:
+        """Ask for the replicas behind all that is queued. WAIT looks at what its own connection wrote, and a repeated event
+        writes nothing though its first try may be on its way to the replicas: a mark of our own stands for both."""
+        commands: list[Command] = [("SET", self._mark, ""), ("WAIT", self._wait_replicas, self._wait_ms)]
+        self._queue(commands, self._settled, self._settle_by - self._timeout_s)
+        self._mark, self._settling = "", True
+
+    def _settled(self, replies: Sequence[Any] | StoreDown) -> None:
+        held, self._held = self._held, []
+        self._settling = False
+        self._unsent += self._later
+        self._later.clear()
+        now = self._settle_by - self._timeout_s
+        failed = replies if isinstance(replies, StoreDown) else self._too_few(replies[1], now)
+        for done, answer in held:
+            if failed:
+                done(failed)
+            else:
+                self._give(done, answer, now)
+
+    def _too_few(self, have: int, now: float) -> StoreDown | None:
+        if have >= self._wait_replicas:
+            return None
+        self._complain(f"{have} of {self._wait_replicas} replicas have it after {self._wait_ms} ms", now)
+        return StoreDown("the live store's replicas do not keep up")
 
     def tick(self, now: float) -> None:
         """Connect when it is time to, and give up on a store that does not answer in time."""
@@ -115,8 +169,11 @@ class RedisLink:
             self._fail(str(error), now)
             return
         self._reader = hiredis.Reader()
-        self._queue([*self._server.greeting, self._load], self._greeted, now)
+        self._queue(self._first_words(), self._greeted, now)
         self._watch(selectors.EVENT_READ | selectors.EVENT_WRITE)
+
+    def _first_words(self) -> list[Command]:
+        return [*self._server.greeting, self._load]
 
     def _greeted(self, replies: Sequence[Any] | StoreDown) -> None:
         if isinstance(replies, StoreDown):
@@ -170,13 +227,16 @@ class RedisLink:
         self._reader.feed(data)
         while self._waiting and (reply := self._reader.gets()) is not False:
             self._replies.append(reply)
-            count, done, _ = self._waiting[0]
+            count, done, _, settle = self._waiting[0]
             if len(self._replies) == count:
                 self._waiting.popleft()
                 replies, self._replies = self._replies, []
-                self._hand_over(done, replies, now)
+                if settle:
+                    self._held.append((done, replies))
+                else:
+                    self._give(done, replies, now)
 
-    def _hand_over(self, done: Waiting, replies: Sequence[Any], now: float) -> None:
+    def _give(self, done: Waiting, replies: Sequence[Any], now: float) -> None:
         """An error among the replies (full, read only, loading) means that nothing of it was accepted for certain."""
         for reply in replies:
             if isinstance(reply, hiredis.ReplyError) and done != self._greeted:
@@ -206,10 +266,23 @@ class RedisLink:
             self._socket.close()
         self._socket, self._events, self._ready = None, 0, False
         self._unsent.clear()
-        self._replies = []
+        self._later.clear()
+        self._mark, self._replies = "", []
         waiting, self._waiting = self._waiting, deque()
-        for _, done, _ in waiting:
+        for _, done, _, _ in waiting:
             done(StoreDown("the live store does not answer", why))
+
+
+def key_of(command: Command) -> str:
+    """The (first) key of a command."""
+    return str(command[3] if command[0] in FUNCTION_CALLS else command[1])
+
+
+def tag_of(key: str) -> str:
+    """What decides in which slot a key lies: what is between its first braces, else the whole of it."""
+    begin = key.find("{") + 1
+    end = key.find("}", begin)
+    return key[begin:end] if 0 < begin < end else key
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def test_a_store_that_is_away_is_store_down(raised: Exception, said: str) -> Non
 
 @pytest.mark.redis
 def test_a_store_that_takes_nothing_for_now_is_store_down(redis_client: RedisClient) -> None:
-    redis_client.config_set("min-replicas-to-write", 1)
+    redis_client.config_set("min-replicas-to-write", 3)
     try:
         with pytest.raises(StoreDown, match="takes nothing"):
             stores.call(lambda: redis_client.set("a", 1))

@@ -35,7 +35,7 @@ def test_right_password_forgets_the_tries_of_the_name(redis_client: RedisClient)
 @pytest.mark.redis
 def test_counts_end_by_themselves_and_name_nobody(redis_client: RedisClient) -> None:
     seconds_to_wait(redis_client, "ana", "192.0.2.1")
-    found = list(redis_client.scan_iter("baliza:tries:*"))
+    found = list(redis_client.scan_iter("{baliza:tries}:*"))
     assert len(found) == 2
     assert all(0 < redis_client.ttl(key) <= WINDOW_S for key in found)
     assert not any(b"ana" in key or b"192" in key for key in found)

@@ -286,7 +286,7 @@ def test_an_event_that_could_not_be_stored_is_no_duplicate_afterwards(live: Shop
     kept = [key_of(), key_of(kind=keys.seen)]
     others = [keys.events(keys.partition_of("v-1", PARTITIONS)), zset_of(keys.carts), zset_of(keys.abandoned)]
     with pytest.raises(ResponseError):
-        live.redis.fcall("observe_v1", 6, *kept, *others, "{p0}:none", batch, b"{}", b"")
+        live.redis.fcall("observe_v1", 6, *kept, *others, key_of(kind=keys.seen_before), batch, b"{}", b"")
     assert live.redis.exists(*kept, *others) == 0
 
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from redis import Redis
 
+from baliza import stores
 from baliza.embedded.valkey import EmbeddedValkey, steady_port
 from baliza.settings import PARENT_VARIABLE, Settings
 from baliza.sites import Site, add_site
@@ -32,22 +32,29 @@ class RunningCollector:
     """`baliza serve tracker` with the site demo (pk_demo, sk_demo, http://shop.test).
 
     `extra` is more of its environment; `command` another `python -m …`; `redis_url` says where it looks for its live store,
-    {port} being the port of the one that runs.
+    {port} being the port of the one that runs. With `cluster_url` no live store is started: it works on that one.
     """
 
     def __init__(
-        self, folder: Path, extra: Mapping[str, str] | None = None, command: str = TRACKER, redis_url: str = ""
+        self,
+        folder: Path,
+        extra: Mapping[str, str] | None = None,
+        command: str = TRACKER,
+        redis_url: str = "",
+        cluster_url: str = "",
     ) -> None:
         self.folder, self.extra, self.command = folder, dict(extra or {}), command
         self.valkey = EmbeddedValkey(folder / "valkey", steady_port())
-        self.valkey.start()
-        self.redis = Redis.from_url(self.valkey.url)
+        if not cluster_url:
+            self.valkey.start()
+        store_url = cluster_url or self.valkey.url
+        self.redis = stores.redis(Settings(redis_url=store_url))
         install(self.redis, Settings(partitions=PARTITIONS))
         self.site = self.add_site("demo", ["http://shop.test"], "pk_demo", "sk_demo")
         self.port = steady_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "collector.log"
-        self._redis_url = redis_url.format(port=self.valkey.port) or self.valkey.url
+        self._redis_url = redis_url.format(port=self.valkey.port) or store_url
         self.process = self._spawn()
 
     def _spawn(self) -> subprocess.Popen[bytes]:

@@ -19,9 +19,9 @@ Replies = list[Sequence[Any] | StoreDown]
 class Driven:
     """A link and a loop that turns as long as a test wants something."""
 
-    def __init__(self, url: str, timeout_s: float = 0.3) -> None:
+    def __init__(self, url: str, timeout_s: float = 0.3, kind: Any = RedisLink, wait_replicas: int = 0) -> None:
         self.selector = selectors.DefaultSelector()
-        self.link = RedisLink(url, self.selector, timeout_s, function_library())
+        self.link = kind(url, self.selector, timeout_s, function_library(), wait_replicas)
         self.link.tick(time.monotonic())
 
     def turn_until(self, wanted: Callable[[], bool], most_s: float = 5.0) -> float:
@@ -42,7 +42,7 @@ class Driven:
         return got[0]
 
     def ready(self) -> bool:
-        return self.link._ready
+        return bool(self.link._ready)
 
     def close(self) -> None:
         self.link.close()
@@ -53,8 +53,8 @@ class Driven:
 def drive() -> Iterator[Callable[..., Driven]]:
     made: list[Driven] = []
 
-    def make(url: str, timeout_s: float = 0.3) -> Driven:
-        made.append(Driven(url, timeout_s))
+    def make(*given: Any, **named: Any) -> Driven:
+        made.append(Driven(*given, **named))
         return made[-1]
 
     yield make
