@@ -1,5 +1,7 @@
 # The whole set-up: `make demo` (or `make install`) and `make test`. Everything lands in .venv; nothing outside is touched.
 PYTHON ?= python3
+# Processes that run tests side by side; most tests wait more than they work.
+WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -36,8 +38,9 @@ demo: $(RUN_STAMP)  ## everything with a demo shop and simulated shoppers
 up: $(RUN_STAMP)  ## everything, without shop and shoppers
 	@$(BIN)/baliza up
 
-test: $(DEV_STAMP)  ## all tests but the long ones
-	@$(BIN)/python -m pytest -m "not long"
+test: $(DEV_STAMP)  ## all tests but the long ones (docs/testing.md)
+	@$(BIN)/python -m pytest -m "not long and not alone" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m "alone and not long"
 
 test-long: $(DEV_STAMP)  ## the long tests
 	@$(BIN)/python -m pytest -m long --timeout 3600

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,12 +62,14 @@ def test_help_lists_every_command_and_loads_none() -> None:
 
 
 def test_help_comes_at_once() -> None:
+    """Processor time of the command, for what else the machine does is not its fault."""
     took = []
     for _ in range(3):
-        asked_at = time.monotonic()
+        before = os.times()
         assert run("--help").returncode == 0
-        took.append(time.monotonic() - asked_at)
-    assert min(took) < 0.4
+        after = os.times()
+        took.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert 0 < min(took) < 0.4
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))

@@ -199,7 +199,7 @@ def test_one_thread_waits_for_a_store_that_is_away_and_the_others_go_on(tmp_path
         time.sleep(0.2)
         asked_at = time.monotonic()
         assert set(registry().by_name) == {"demo"}
-        assert time.monotonic() - asked_at < 0.2
+        assert time.monotonic() - asked_at < 0.7, "the store is waited for for 1 s"
         waiting.join()
         store.process.send_signal(signal.SIGCONT)
     store.kill()

@@ -37,7 +37,7 @@ def key_of(said: str) -> str:
 
 
 def test_comes_up_takes_events_shows_them_stops_and_finds_them_again(product: Product) -> None:
-    assert product.start() < 15
+    assert product.start() < 40
     key = key_of(product.run("site", "add", "lamps", "--origin", "https://lamps.example"))
     sent = event("v-1")
     body = {"key": key, "visitor": "v-1", "events": [sent]}
@@ -61,7 +61,7 @@ def test_comes_up_takes_events_shows_them_stops_and_finds_them_again(product: Pr
 
     asked_at = time.monotonic()
     assert product.stop() == 0
-    assert time.monotonic() - asked_at < 15
+    assert time.monotonic() - asked_at < 30
     assert everything.keys() & processes().keys() == set()
     assert product.left() == []
     assert "stopping" in product.output

@@ -90,7 +90,7 @@ def test_history_changes_are_page_views(page: Page, far_end: Any, shop_page: Any
     for number, change in enumerate(changes, start=2):
         page.evaluate(change)
         wait_until(lambda number=number: far_end.types().count("page_view") == number)  # type: ignore[misc]
-    pages = [event["page"] for event in far_end.events]
+    pages = [event["page"] for event in far_end.events if event["type"] == "page_view"]
     assert [seen["url"].removeprefix(far_end.origin) for seen in pages] == ["/", "/a", "/b", "/b#/route", "/b"]
     assert [seen["referrer"].removeprefix(far_end.origin) for seen in pages[1:]] == ["/", "/a", "/b", "/b#/route"]
 
@@ -242,8 +242,9 @@ def test_events_of_an_outage_arrive_from_the_next_page(page: Page, far_end: Any,
     assert far_end.bodies == []
     page.unroute("**/o")
     page.goto(shop_page("/second"))
-    wait_until(lambda: len(far_end.events) == 2)
-    urls = [event["page"]["url"].removeprefix(far_end.origin) for event in far_end.events]
+    wait_until(lambda: far_end.types().count("page_view") == 2)
+    seen = [event["page"]["url"] for event in far_end.events if event["type"] == "page_view"]
+    urls = [url.removeprefix(far_end.origin) for url in seen]
     assert urls == ["/first", "/second"]
 
 

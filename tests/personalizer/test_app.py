@@ -200,7 +200,7 @@ def test_with_the_store_killed_best_sellers_come(own_store: OwnStore) -> None:
     began = time.monotonic()
     again = ask(client, visitor="v-1")
     assert (ids(again)[0], again["fallback"]) == ("rug", "store_down")
-    assert time.monotonic() - began < 0.5  # it does not wait again for what just failed
+    assert time.monotonic() - began < own_store.settings.redis_timeout_s  # it does not wait again for what just failed
 
 
 def test_a_store_that_hangs_holds_up_one_request_only(own_store: OwnStore) -> None:
@@ -216,7 +216,8 @@ def test_a_store_that_hangs_holds_up_one_request_only(own_store: OwnStore) -> No
         first = time.monotonic() - began
         began = time.monotonic()
         assert [ask(client, visitor="v-1")["fallback"] for _ in range(20)] == ["store_down"] * 20
-        assert time.monotonic() - began < 0.3 <= first
+        assert time.monotonic() - began < 3, "twenty times the timeout would be 6 s"
+        assert first >= 0.3
     finally:
         own_store.server.process.send_signal(signal.SIGCONT)
         redis.close()

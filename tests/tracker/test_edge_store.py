@@ -62,6 +62,7 @@ def test_killed_store_costs_503_and_comes_back(start: Start) -> None:
     assert load.taken <= running.taken(), "the log is written before the answer, so a kill loses nothing"
 
 
+@pytest.mark.alone
 def test_hanging_store_costs_503_within_the_timeout(start: Start) -> None:
     running = start()
     assert running.valkey.process

@@ -57,7 +57,7 @@ def test_tells_device_browser_system_and_bots(user_agent: str, expected: Agent) 
 def test_junk_of_five_kilobytes_costs_little(junk: str) -> None:
     began = time.process_time()
     assert agent_of(junk).bot in ("", "crawler")
-    assert time.process_time() - began < 0.1
+    assert time.process_time() - began < 0.3
 
 
 def test_the_same_agent_is_parsed_once() -> None:

@@ -171,7 +171,7 @@ def test_gives_up_on_a_store_that_hangs(own_valkey: EmbeddedValkey, drive: Drive
     driven.link.send([("DEBUG", "SLEEP", "1")], got.append, time.monotonic())
     driven.link.send([("CLIENT", "PAUSE", "1500", "ALL"), ("PING",)], got.append, time.monotonic())
     took_s = driven.turn_until(lambda: len(got) == 2)
-    assert took_s < 0.6
+    assert took_s < 0.9, "the store itself hangs for 1 s"
     assert isinstance(got[1], StoreDown)
     driven.turn_until(driven.ready, most_s=8)
     assert driven.ask(("PING",)) == [b"PONG"]
