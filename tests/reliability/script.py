@@ -106,4 +106,4 @@ def visitor(seed: int, number: int, began: datetime) -> Visitor:
     """The visitor of this number. `began`: a time that all his events are before; the same in every run that is compared."""
     dice = random.Random(f"{seed}/{number}")
     give_up = dice.random() < 0.1
-    return Visitor(f"{'ghost' if give_up else 'c'}-{number}", began, dice, give_up)
+    return Visitor(f"{'ghost' if give_up else 'c'}{seed}-{number}", began, dice, give_up)
