@@ -81,6 +81,12 @@ class Settings:
     max_connections: int = setting(2000, "open connections per collector process", least=10)
     request_timeout_s: float = setting(15.0, "seconds a client has to send a whole request", least=0.1)
     redis_timeout_s: float = setting(3.0, "seconds after which an unanswered live store counts as down", least=0.05)
+    redis_max_memory_mb: int = setting(
+        0, "MiB that the embedded Valkey may keep; when it is full the collector answers 503; 0: no limit", least=0
+    )
+    disk_reserve_mb: int = setting(
+        200, "MiB of free disk below which the embedded Valkey takes no more events (503); 0: fill it up", least=0
+    )
     ingest_interval_s: float = setting(0.5, "seconds between two looks at the stream", least=0.01)
     ingest_max_events: int = setting(20_000, "events in one insert, at most (about)", least=1, most=1_000_000)
     ready_max_lag_s: int = setting(300, "age in seconds of the oldest waiting event at which /ready answers 503", least=1)

@@ -156,7 +156,8 @@ def engines(settings: Settings) -> tuple[list[Part], Settings]:
     redis_url, clickhouse_url = settings.redis_url, settings.clickhouse_url
     data_dir = settings.data_dir.resolve()
     if not redis_url:
-        valkey = EmbeddedValkey(data_dir / "valkey", port=steady_port())
+        limit = {"maxmemory": f"{settings.redis_max_memory_mb}mb"}
+        valkey = EmbeddedValkey(data_dir / "valkey", port=steady_port(), options=limit)
         parts.append(ValkeyPart(valkey))
         redis_url = valkey.url
     if not clickhouse_url:

@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,7 @@ import click
 
 from baliza import sites, stores
 from baliza.commands.live import LiveLine
+from baliza.disk import DiskGuard
 from baliza.errors import Conflict, EngineError
 from baliza.migrations import migrate
 from baliza.settings import Settings, load_settings
@@ -102,7 +104,8 @@ def _run_all(
         if not stop.is_set():
             live.tell(announce(settings))
             live.tell(f"ready after {time.monotonic() - started_at:.0f} s; Ctrl-C stops everything\n")
-        _watch(settings, Supervisor([*engine_parts, *children], live.tell), live, stop)
+        reserve_mb = 0 if given.redis_url else settings.disk_reserve_mb
+        _watch(replace(settings, disk_reserve_mb=reserve_mb), Supervisor([*engine_parts, *children], live.tell), live, stop)
     finally:
         live.tell("\nstopping")
         services.stop()
@@ -220,9 +223,17 @@ def _announce_demo(settings: Settings) -> str:
 def _watch(settings: Settings, supervisor: Supervisor, live: LiveLine, stop: threading.Event) -> None:
     redis = stores.redis(settings)
     history = stores.History(lambda: stores.clickhouse(settings, FIGURES_TIMEOUT_S))
+    guard = DiskGuard(
+        redis,
+        lambda: shutil.disk_usage(settings.data_dir).free,
+        settings.disk_reserve_mb,
+        settings.redis_max_memory_mb,
+        live.tell,
+    )
     while not stop.wait(1.0):
         now = time.monotonic()
         for name in supervisor.watch(now):
             live.tell(f"{name} runs again")
+        guard.look()
         live.show(lambda: read_status(redis, history, settings, datetime.now(UTC)), now)
     redis.close()

@@ -252,6 +252,16 @@ def test_engines_are_those_that_no_url_stands_for(tmp_path: Path) -> None:
     assert engines(given) == ([], given)
 
 
+@pytest.mark.redis
+def test_the_embedded_live_store_keeps_to_its_limit(tmp_path: Path) -> None:
+    (part, _), pointed = engines(Settings(data_dir=tmp_path, redis_max_memory_mb=64))
+    part.start()
+    with Redis.from_url(pointed.redis_url) as client:
+        limits = {"maxmemory": str(64 << 20), "maxmemory-policy": "noeviction"}
+        assert client.config_get("maxmemory*").items() >= limits.items()
+    part.stop()
+
+
 def test_a_child_is_given_the_settings_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BALIZA_PUBLIC_PORT", "1")
     given = Settings(data_dir=tmp_path, public_port=9000, secure_cookies=False, redis_timeout_s=0.5)
