@@ -8,7 +8,9 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | {pN}:seen:<site>:<visitor>   | set    | hashes of the event ids taken, older than those             | 2 dedupe          |
 | {pN}:seen1:<site>:<visitor>  | set    | the same, of the time before                                | dedupe            |
 | {pN}:events                  | stream | accepted events, one entry a request                        | until in history  |
-| {pN}:quarantine              | stream | rejected events with their reason                           | newest 250        |
+| {pN}:quarantine              | stream | rejected events with their reason                           | QUARANTINE_…      |
+| {pN}:quarantine:tally        | hash   | bytes in it; how many were thrown out, and how many aged    | for ever          |
+| {pN}:unstored                | stream | accepted entries that the history will not have, and why    | until put back    |
 | {pN}:carts:<site>            | zset   | visitor → last cart change (ms); carts with something in    | until bought      |
 | {pN}:abandoned:<site>        | zset   | visitor → time (ms) at which the cart was found abandoned   | until it changes  |
 | {pN}:orders:<site>           | hash   | order id → + when counted, - when an untrusted browser said | for ever          |
@@ -28,7 +30,9 @@ from zlib import crc32
 VISITOR_TTL_MS: Final = 30 * 24 * 3600 * 1000
 DEDUPE_MIN_MS: Final = 24 * 3600 * 1000
 LEASE_MS: Final = 10_000
-QUARANTINE_MAX_ENTRIES: Final = 250  # per partition; newest kept
+QUARANTINE_MAX_ENTRIES: Final = 1_000  # per partition; newest kept
+QUARANTINE_MAX_BYTES: Final = 2 * 1024 * 1024  # per partition
+QUARANTINE_MAX_AGE_MS: Final = 30 * 24 * 3600 * 1000
 ORDER_SETTLED: Final = "+"  # the value of an order that is counted; until then it is who claimed it and when
 ORDER_HEARSAY: Final = "-"  # the same for one of which only a sender spoke who is not trusted about money
 
@@ -61,6 +65,14 @@ def events(partition: int) -> str:
 
 def quarantine(partition: int) -> str:
     return f"{{p{partition}}}:quarantine"
+
+
+def quarantine_tally(partition: int) -> str:
+    return f"{{p{partition}}}:quarantine:tally"
+
+
+def unstored(partition: int) -> str:
+    return f"{{p{partition}}}:unstored"
 
 
 def carts(partition: int, site: str) -> str:

@@ -54,7 +54,10 @@ class Rejection:
 
 @dataclass
 class Decoded:
-    """A batch of which `events` are good. `body` holds exactly these, as JSON; `times_ms` are by the corrected clock."""
+    """A batch of which `events` are good. `body` holds exactly these, as JSON; `times_ms` are by the corrected clock.
+
+    `shift_ms`: what that clock was corrected by; said of batches with rejected events only.
+    """
 
     key: str
     visitor: str
@@ -63,6 +66,7 @@ class Decoded:
     body: bytes
     rejected: list[Rejection] = field(default_factory=list)
     user_agent: str = ""
+    shift_ms: int = 0
 
     def only(self, places: Sequence[int]) -> "Decoded":
         """The batch without the other events: they are in its body no longer."""
@@ -109,7 +113,8 @@ def _clock_shift_ms(sent_at: Instant | UnsetType, window: TimeWindow) -> int:
 def _decode_apart(body: bytes, window: TimeWindow) -> Decoded:
     envelope = _open(_whole_characters(body))
     shift = _clock_shift_ms(envelope.sent_at, window)
-    found = Decoded(envelope.key or "", envelope.visitor or "", [], [], b"", user_agent=envelope.user_agent or "")
+    agent = envelope.user_agent or ""
+    found = Decoded(envelope.key or "", envelope.visitor or "", [], [], b"", user_agent=agent, shift_ms=shift)
     good: list[bytes] = []
     for index, entry in enumerate(envelope.events):
         raw, where = bytes(entry), f"events[{index}]"

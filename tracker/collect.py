@@ -36,10 +36,11 @@ from tracker.observe import (
     SessionRules,
     claim_command,
     observe_command,
-    quarantine_command,
+    receipt_command,
     settle_command,
 )
 from tracker.pixel import header_text, pixel_body
+from tracker.quarantine import refuse_command
 from tracker.request import PIXEL, Answer, Request, client_address, problem_answer, truncated
 
 __all__ = ["Collector", "Commands", "Dropped", "Steps", "Tally"]
@@ -163,10 +164,15 @@ class Collector:
         if orders:
             mine = yield from self._claim_orders(decoded, orders, context)
         tally["duplicate"] = len(decoded.events) - len(mine)
-        commands: list[Command] = [quarantine_command(bad, context, partitions) for bad in rejected]
+        commands: list[Command] = [refuse_command(bad, context, decoded.shift_ms, partitions) for bad in rejected]
+        context.offered, context.known = len(mine), tally["duplicate"]
+        context.consent, context.rejected = tally["consent"], tally["rejected"]
         if mine:
             commands.append(observe_command(decoded, mine, context, self.rules, partitions))
-        replies = (yield commands) if commands else []
+        else:
+            # Not in the visitor's partition: that would say something about a visitor who wants nothing to be kept.
+            commands.append(receipt_command(context, context.received_ms % partitions))
+        replies = yield commands
         if not mine:
             return
         marks: bytes = replies[-1]

@@ -8,19 +8,21 @@ import msgspec
 
 from schema import keys
 from schema.events import Event, Item, to_micros
-from tracker.beacon import Decoded, Rejection
+from tracker.beacon import Decoded
 
 __all__ = [
     "CLAIMED",
     "COUNTED",
     "HELD",
+    "HOUR_MS",
+    "NO_OUTCOME",
     "Command",
     "Context",
     "SessionRules",
     "claim_command",
     "observe_command",
     "order_value_micros",
-    "quarantine_command",
+    "receipt_command",
     "settle_command",
     "settling",
 ]
@@ -29,7 +31,8 @@ Command = tuple[str | bytes | int, ...]
 UNKNOWN_PRICE: Final = -1
 # Of an order: it is this event's to count, it is counted, somebody else is about to count it.
 CLAIMED, COUNTED, HELD = 1, 0, 2
-QUARANTINED_MOST_BYTES: Final = 4_096
+NO_OUTCOME: Final = b"\x90"
+HOUR_MS: Final = 3_600_000
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -45,27 +48,44 @@ class SessionRules:
         return {"idle": self.idle_ms, "max": self.max_ms, "ttl": keys.VISITOR_TTL_MS, "dedupe": self.dedupe_ms}
 
 
-class Context(msgspec.Struct, rename={"received_ms": "r", "site": "s", "visitor_id": "v", "sender": "d", "trusted": "t"}):
-    """What the request said about all its events; lies beside them in the stream, for ingest."""
+_SHORT: Final = {
+    "site": "s", "visitor_id": "v", "received_ms": "r", "sender": "d", "trusted": "t", "network": "n", "user_agent": "u",
+    "count_automation": "a", "offered": "f", "consent": "x", "rejected": "j", "known": "y",
+}  # fmt: skip
+
+
+class Context(msgspec.Struct, rename=_SHORT, omit_defaults=True):
+    """What the request said about all its events, and what became of them; lies beside them in the stream, for ingest.
+
+    Of its events so many were `offered` to observe (-1: those that were taken), dropped for lack of `consent`, `rejected`,
+    or orders `known` before. One that is taken in from quarantine takes its rejection back: -1.
+    """
 
     site: str
     visitor_id: str
     received_ms: int
     sender: str
     trusted: bool
-    network: str = msgspec.field(name="n", default="")
-    user_agent: str = msgspec.field(name="u", default="")
-    count_automation: bool = msgspec.field(name="a", default=False)
+    network: str = ""
+    user_agent: str = ""
+    count_automation: bool = False
+    offered: int = -1
+    consent: int = 0
+    rejected: int = 0
+    known: int = 0
 
 
 def observe_command(
-    decoded: Decoded, places: Sequence[int], context: Context, rules: SessionRules, partitions: int
+    decoded: Decoded, places: Sequence[int], context: Context, rules: SessionRules, partitions: int, now_ms: int = 0
 ) -> Command:
-    """FCALL observe for the events at `places` of decoded.events (those neither dropped nor taken before)."""
+    """FCALL observe for the events at `places` of decoded.events (those neither dropped nor taken before).
+
+    now_ms: the time, when that is not the time of receipt.
+    """
     site, visitor_id = context.site, context.visitor_id
     partition = keys.partition_of(visitor_id, partitions)
     batch = {
-        "now": context.received_ms,
+        "now": now_ms or context.received_ms,
         "rules": rules.as_map(),
         "visitor": visitor_id,
         "events": [_projection(decoded.events[n], decoded.times_ms[n], n, site, visitor_id) for n in places],
@@ -105,13 +125,11 @@ def settling(site: str, order_id: str, partitions: int, *, trusted: bool) -> Com
     return ("FCALL", "settle_order_v1", 1, keys.orders(keys.partition_of(order_id, partitions), site), order_id, settled)
 
 
-def quarantine_command(rejected: Rejection, context: Context, partitions: int) -> Command:
-    """Keeps one rejected event with its reason; of a long one the beginning."""
-    stream = keys.quarantine(keys.partition_of(context.visitor_id, partitions))
-    most = keys.QUARANTINE_MAX_ENTRIES
-    raw = rejected.raw[:QUARANTINED_MOST_BYTES]
-    fields = ("site", context.site, "at", context.received_ms, "error", rejected.error, "event", raw)
-    return ("XADD", stream, "MAXLEN", "~", most, "*", *fields)
+def receipt_command(context: Context, partition: int) -> Command:
+    """Leaves the numbers of a request of which nothing is recorded, for its hour; of who sent it nothing."""
+    hour_ms = context.received_ms // HOUR_MS * HOUR_MS
+    nobody = msgspec.structs.replace(context, received_ms=hour_ms, visitor_id="", network="", user_agent="")
+    return ("XADD", keys.events(partition), "*", "c", _encode(nobody), "o", NO_OUTCOME)
 
 
 def order_value_micros(event: Event) -> int:

@@ -18,7 +18,9 @@ def test_visitors_spread_over_all_partitions() -> None:
     assert 50 < min(spread.values()) <= max(spread.values()) < 160
 
 
-@pytest.mark.parametrize("name", ["visitor", "seen", "events", "quarantine", "carts", "abandoned", "orders", "customer"])
+@pytest.mark.parametrize(
+    "name", ["visitor", "seen", "events", "quarantine", "unstored", "carts", "abandoned", "orders", "customer"]
+)
 def test_every_key_of_a_partition_carries_its_tag_and_is_described(name: str) -> None:
     make = getattr(keys, name)
     names = make.__code__.co_varnames[: make.__code__.co_argcount]

@@ -9,7 +9,7 @@ import pytest
 from schema import keys
 from schema.events import Event
 from tests.support.collecting import START, event
-from tracker.beacon import Rejection, decode
+from tracker.beacon import decode
 from tracker.checks import TimeWindow
 from tracker.observe import (
     Context,
@@ -17,7 +17,7 @@ from tracker.observe import (
     claim_command,
     observe_command,
     order_value_micros,
-    quarantine_command,
+    receipt_command,
     settle_command,
 )
 
@@ -58,10 +58,21 @@ def test_an_order_is_claimed_and_settled_under_its_own_partition() -> None:
     assert settle_command(purchase, hearsay, 64)[-1] == "-"
 
 
-def test_a_rejected_event_is_kept_with_its_reason() -> None:
-    command = quarantine_command(Rejection(0, "expected", b"x" * 9000), CONTEXT, 64)
-    assert command[:2] == ("XADD", keys.quarantine(keys.partition_of("v-1", 64)))
-    assert command[6:] == ("site", "demo", "at", NOW_MS, "error", "expected", "event", b"x" * 4096)
+def test_a_receipt_has_the_numbers_and_nobody() -> None:
+    said = msgspec.structs.replace(CONTEXT, network="192.0.2.0/24", user_agent="Firefox", rejected=2, offered=0)
+    command = receipt_command(said, 7)
+    assert command[:4] == ("XADD", keys.events(7), "*", "c")
+    kept = msgspec.msgpack.decode(command[4])
+    assert kept == {
+        "s": "demo",
+        "v": "",
+        "r": NOW_MS // 3_600_000 * 3_600_000,
+        "d": said.sender,
+        "t": said.trusted,
+        "f": 0,
+        "j": 2,
+    }
+    assert command[5:] == ("o", msgspec.msgpack.encode([]))
 
 
 @pytest.mark.parametrize(
