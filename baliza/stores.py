@@ -199,18 +199,18 @@ def replicas_to_wait_for(settings: Settings) -> int:
     """How many replicas must have a write before it counts as accepted: as set, else 1 on a cluster and 0 elsewhere."""
     if settings.redis_wait_replicas >= 0:
         return settings.redis_wait_replicas
-    return int(is_cluster(redis_url(settings)))
+    return int(is_cluster(settings.redis_url or _endpoints(settings).get("redis_url", "")))
 
 
-def wait_for_replicas(client: RedisClient, settings: Settings, partitions: Iterable[int]) -> None:
-    """Wait until replicas have all that was written to these partitions before, by whomever. Raises StoreDown.
+def wait_for_replicas(client: RedisClient, settings: Settings, tags: Iterable[str]) -> None:
+    """Wait until replicas have all that was written under these hash tags before, by whomever. Raises StoreDown.
 
     One round trip to each master and one from there to its replicas; nothing at all where none is to be waited for.
     """
     wanted = replicas_to_wait_for(settings)
     if not wanted:
         return
-    marks = [keys.mark(f"p{partition}") for partition in partitions]
+    marks = [keys.mark(tag) for tag in tags]
     within_ms = int(settings.redis_timeout_s * 1000 / 2)
     masters = call(lambda: client.each_master(marks)) if isinstance(client, ClusterClient) else [(client, marks[0])]
     for master, mark in masters:

@@ -100,6 +100,11 @@ def lease(role: str) -> str:
     return f"baliza:lease:{role}"
 
 
+def tag(partition: int) -> str:
+    """What stands between the braces of all keys of a partition."""
+    return f"p{partition}"
+
+
 def mark(tag: str) -> str:
     """Of a hash tag such as p17: a key in its slot that holds nothing, to be written before replicas are waited for."""
     return f"{{{tag}}}:mark"

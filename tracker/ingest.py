@@ -16,7 +16,7 @@ from baliza import metrics
 from baliza.errors import BalizaError, StoreDown
 from baliza.lease import Lease
 from baliza.settings import Settings
-from baliza.stores import History, RedisClient, call
+from baliza.stores import History, RedisClient, call, replicas_to_wait_for, wait_for_replicas
 from schema import keys
 from tracker.batches import Entry, Manifest, age_s, fitting, plan, share, together
 from tracker.observe import settling
@@ -82,6 +82,7 @@ class Ingest:
         new_manifest = plan(entries)
         if new_manifest is None or not self._write_down(new_manifest):
             return 0
+        self._make_sure(new_manifest, entries)
         return self._carry(self._manifest_key, new_manifest, entries)
 
     def _finish_others(self) -> int:
@@ -97,6 +98,7 @@ class Ingest:
     def _repeat(self, key: str, manifest: Manifest) -> int:
         log.info("repeating the batch that was being written")
         waiting = self._read_ranges(manifest)
+        self._make_sure(manifest, waiting)
         metrics.INGEST_LAG.set(age_s(waiting, self._now_ms()))
         return self._carry(key, manifest, waiting)
 
@@ -140,6 +142,25 @@ class Ingest:
                 )
             )
         )
+
+    def _make_sure(self, manifest: Manifest, entries: Entries) -> None:
+        """A failover must not take back what we store now: its sender was told nothing, and will send it again as new.
+
+        Replicas get all in order: a master that has the last entry and a replica behind it has those before it too.
+        """
+        if not replicas_to_wait_for(self._settings):
+            return
+        self._wait_for_replicas(manifest)
+        pipe = self._redis.pipeline(transaction=False)
+        lasts = {partition: found[-1][0] for partition, found in entries.items() if found}
+        for partition, last in lasts.items():
+            pipe.xrange(keys.events(partition), last, last)
+        gone = [partition for partition, found in zip(lasts, call(pipe.execute), strict=True) if not found]
+        if gone:
+            raise StoreDown("the live store has taken back what was not accepted yet", f"a failover in partitions {gone}")
+
+    def _wait_for_replicas(self, manifest: Manifest) -> None:
+        wait_for_replicas(self._redis, self._settings, [*map(keys.tag, manifest.ranges), self._lease_key])
 
     def _carry(self, key: str, manifest: Manifest, entries: Entries) -> int:
         rows, purchases = self._open(entries)
@@ -200,6 +221,8 @@ class Ingest:
             milliseconds, _, number = last.partition("-")
             pipe.xtrim(keys.events(partition), minid=f"{milliseconds}-{int(number) + 1}", approximate=False)
         call(pipe.execute)
+        # Else a failover may bring back what is stored, and with the manifest gone it would be stored under another token.
+        self._wait_for_replicas(manifest)
 
     def _quarantine(self, partition: int, entry: Entry, error: BadEntry) -> None:
         """Keep what we cannot read, so that it neither stops the others nor gets lost; a repeated batch keeps it twice."""

@@ -115,7 +115,7 @@ def test_a_function_is_called_without_asking_where_its_keys_are(client: ClusterC
 def test_a_write_is_with_the_replicas_after_waiting_for_them(client: ClusterClient, settings: Settings) -> None:
     for partition in PARTITIONS:
         client.xadd(keys.events(partition), {"n": 1})
-    stores.wait_for_replicas(client, settings, PARTITIONS)
+    stores.wait_for_replicas(client, settings, map(keys.tag, PARTITIONS))
     assert len(client.keys("*:mark")) == 3
 
 
@@ -132,12 +132,12 @@ def test_replicas_that_hang_are_store_down_and_nobody_else_waits(
         with stores.redis(settings) as other:
             assert other.xlen(keys.events(0)) == 1
             with pytest.raises(StoreDown, match="replicas do not keep up: 0 of 1"):
-                stores.wait_for_replicas(other, settings, [0])
-            stores.wait_for_replicas(other, replace(settings, redis_wait_replicas=0), [0])
+                stores.wait_for_replicas(other, settings, ["p0"])
+            stores.wait_for_replicas(other, replace(settings, redis_wait_replicas=0), ["p0"])
             others = [
                 n for n in PARTITIONS if valkey_cluster.serving(keys.events(n)) != valkey_cluster.serving(keys.events(0))
             ]
-            stores.wait_for_replicas(other, settings, others)
+            stores.wait_for_replicas(other, settings, map(keys.tag, others))
     finally:
         os.kill(hanging.process.pid, signal.SIGCONT)
     valkey_cluster.until(lambda: all(map(valkey_cluster.in_order, valkey_cluster.servers)), "all is well again")
@@ -147,7 +147,7 @@ def test_replicas_that_hang_are_store_down_and_nobody_else_waits(
 def test_one_server_waits_for_its_replicas_too(redis_client: object, valkey_url: str) -> None:
     lonely = Settings(redis_url=valkey_url, redis_wait_replicas=3, redis_timeout_s=0.1)
     with pytest.raises(StoreDown, match=r"\d of 3 have it"):
-        stores.wait_for_replicas(redis_client, lonely, [1])
+        stores.wait_for_replicas(redis_client, lonely, ["p1"])
 
 
 @pytest.mark.redis

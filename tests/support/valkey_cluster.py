@@ -1,4 +1,4 @@
-"""A real Valkey cluster on loopback: masters with one replica each, from the binary that the product carries."""
+"""A real Valkey cluster on loopback: masters with a replica or more each, from the binary that the product carries."""
 
 import time
 from collections.abc import Callable
@@ -19,15 +19,15 @@ PASSWORD = "of-the-cluster"
 
 
 class ValkeyCluster:
-    """`servers`: the masters, then a replica of each in the same order. Every server has its own folder, log and ports."""
+    """`servers`: the masters, then a replica of each in the same order, then another of each. Every server has its own
+    folder, log and ports.
+    """
 
-    def __init__(
-        self, folder: Path, masters: int = 3, node_timeout_ms: int = 2_000, options: dict[str, str] | None = None
-    ) -> None:
-        self.masters = masters
-        self.servers = [self._server(folder / f"n{n}", node_timeout_ms, options or {}) for n in range(2 * masters)]
+    def __init__(self, folder: Path, masters: int = 3, replicas: int = 1, node_timeout_ms: int = 2_000) -> None:
+        self.masters, self.replicas = masters, replicas
+        self.servers = [self._server(folder / f"n{n}", node_timeout_ms) for n in range(masters * (1 + replicas))]
 
-    def _server(self, folder: Path, node_timeout_ms: int, options: dict[str, str]) -> EmbeddedValkey:
+    def _server(self, folder: Path, node_timeout_ms: int) -> EmbeddedValkey:
         needed = {
             "cluster-enabled": "yes",
             "cluster-port": str(steady_port()),
@@ -38,7 +38,7 @@ class ValkeyCluster:
             "primaryauth": PASSWORD,
             "repl-diskless-sync-delay": "0",
         }
-        return EmbeddedValkey(folder, port=steady_port(), options=needed | options, password=PASSWORD)
+        return EmbeddedValkey(folder, port=steady_port(), options=needed, password=PASSWORD)
 
     @property
     def url(self) -> str:
@@ -59,8 +59,8 @@ class ValkeyCluster:
         for server in others:
             self.ask(server, "CLUSTER", "MEET", "127.0.0.1", first.port, first.options["cluster-port"])
         self.until(lambda: all(len(self.nodes(server)) == len(self.servers) for server in self.servers), "all know all")
-        for master, replica in zip(self.servers, self.servers[self.masters :], strict=False):
-            self.follow(replica, master)
+        for n, replica in enumerate(self.servers[self.masters :]):
+            self.follow(replica, self.servers[n % self.masters])
         self.until(lambda: all(self.in_order(server) for server in self.servers), "all slots are served")
 
     def follow(self, replica: EmbeddedValkey, master: EmbeddedValkey) -> None:
@@ -87,7 +87,9 @@ class ValkeyCluster:
     def in_order(self, server: EmbeddedValkey) -> bool:
         said = self.ask(server, "CLUSTER", "INFO").decode()
         replicas = sum("slave" in words[1] for words in self.nodes(server).values())
-        return "cluster_state:ok" in said and f"cluster_slots_ok:{SLOTS}" in said and replicas == self.masters
+        return (
+            "cluster_state:ok" in said and f"cluster_slots_ok:{SLOTS}" in said and replicas == self.masters * self.replicas
+        )
 
     def serving(self, key: str) -> EmbeddedValkey:
         """The server that has the key's slot now."""

@@ -197,3 +197,30 @@ def test_tells_the_age_of_the_oldest_waiting_event(
     assert 5.0 < oldest_waiting_s(redis_client, 8, now_ms + 10_000) < 11.0
     worker().step()
     assert oldest_waiting_s(redis_client, 8, now_ms + 10_000) == 0.0
+
+
+def test_what_a_failover_takes_back_after_it_was_read_is_not_stored(
+    shop: Shop, worker: Callable[..., Ingest], history: History, redis_client: RedisClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had no replica, so it was not accepted, and its sender will send it again as something new."""
+    shop.send(event())
+    stream = keys.events(keys.partition_of("v-1", 8))
+    carrying = worker(redis_wait_replicas=1)
+    monkeypatch.setattr("tracker.ingest.wait_for_replicas", lambda *_: redis_client.xtrim(stream, maxlen=0))
+    with pytest.raises(StoreDown, match="has taken back"):
+        carrying.step()
+    monkeypatch.setattr("tracker.ingest.wait_for_replicas", lambda *_: None)
+    assert [carrying.step(), carrying.step()] == [0, 0]
+    shop.send(event(), event())
+    assert carrying.step() == 2
+    assert stored(history) == [("page_view", 2)]
+
+
+def test_nothing_is_stored_while_replicas_are_waited_for_in_vain(
+    shop: Shop, worker: Callable[..., Ingest], history: History
+) -> None:
+    shop.send(event())
+    with pytest.raises(StoreDown, match="replicas do not keep up"):
+        worker(redis_wait_replicas=5, redis_timeout_s=0.1).step()
+    assert stored(history) == []
+    assert worker().step() == 1
