@@ -121,6 +121,8 @@ class RunningCollector:
         found = set()
         for partition in range(PARTITIONS):
             for _, fields in self.redis.xrange(keys.events(partition)):
+                if b"b" not in fields:
+                    continue  # the receipt of a batch of which nothing was taken
                 outcome = msgspec.msgpack.decode(fields[b"o"])
                 sent = json.loads(fields[b"b"])["events"]
                 found |= {sent[row[0]]["event_id"] for row in outcome}

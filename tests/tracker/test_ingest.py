@@ -23,9 +23,9 @@ pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
 
 @pytest.fixture
 def worker(settings: Settings, redis_client: RedisClient, history: History) -> Callable[[str], Ingest]:
-    def make(owner: str = "one", number: int = 0, of: int = 1) -> Ingest:
+    def make(owner: str = "one", number: int = 0, of: int = 1, **more: Any) -> Ingest:
         lease = Lease(redis_client, f"ingest-{number}", owner, time.monotonic)
-        among = dataclasses.replace(settings, ingest_workers=of, ingest_worker=number)
+        among = dataclasses.replace(settings, ingest_workers=of, ingest_worker=number, **more)
         return Ingest(among, redis_client, history, lease, owner, lambda: int(time.time() * 1000))
 
     return make
