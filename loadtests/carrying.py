@@ -17,9 +17,10 @@ from loadtests.processes import cpu_s, load_core
 from loadtests.servers import Box
 from tracker.ingest import Ingest
 
-__all__ = ["PART", "events_in", "measure", "past_visits"]
+__all__ = ["PART", "PER_CPU_S", "events_in", "measure", "past_visits"]
 
 PART: Final = "ingest"
+PER_CPU_S: Final = "carried per CPU second of the ingest process"
 DAYS: Final = 14
 EVENTS_PER_SHOPPER: Final = 20  # less than the mean of demo.walks, so that there are enough
 
@@ -71,7 +72,7 @@ def measure(opened: Box, visits: Sequence[Batch], tell: Callable[[str], None]) -
     note = f"{count:,} events of simulated shoppers, with the materialized views"
     return [
         Figure(PART, "carried per second", count / wall, "events/s", note),
-        Figure(PART, "carried per CPU second of the ingest process", count / own, "events/CPU s", note),
+        Figure(PART, PER_CPU_S, count / own, "events/CPU s", note),
         Figure(PART, "CPU of the ingest process", own * 1e6 / count, "µs per event"),
         Figure(PART, "CPU of the ClickHouse engine", engine_s * 1e6 / count, "µs per event", "views and merges included"),
         Figure(PART, "CPU of Valkey", valkey_s * 1e6 / count, "µs per event"),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-__all__ = ["Answer", "AnswerReader", "Load", "LoadError", "for_seconds", "request", "send"]
+__all__ = ["SILENCE_S", "Answer", "AnswerReader", "Connection", "Load", "LoadError", "for_seconds", "request", "send"]
 
 SILENCE_S: Final = 20.0
 READ_AT_ONCE: Final = 262_144
@@ -106,7 +106,9 @@ class Load:
             )
 
 
-class _Connection:
+class Connection:
+    """One keep-alive connection with one request in flight at most."""
+
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address, timeout=SILENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -137,7 +139,7 @@ def send(address: tuple[str, int], requests: Iterator[bytes], in_flight: int, go
     with selectors.DefaultSelector() as selector:
         try:
             for _, raw in zip(range(in_flight), requests, strict=False):
-                connection = _Connection(address)
+                connection = Connection(address)
                 selector.register(connection.socket, selectors.EVENT_READ, connection)
                 connection.ask(raw)
             while selector.get_map():
@@ -154,7 +156,7 @@ def _turn(selector: selectors.BaseSelector, requests: Iterator[bytes], load: Loa
     if not ready:
         raise LoadError(f"no answer for {SILENCE_S:.0f} s; {load.answered} came before")
     for key, _ in ready:
-        connection: _Connection = key.data
+        connection: Connection = key.data
         for answer in connection.hear():
             load.latencies_s.append(time.perf_counter() - connection.sent_at)
             load.statuses[answer.status] += 1

@@ -22,9 +22,11 @@ from loadtests.payloads import visit_of_ten
 from loadtests.processes import MIB, anonymous_bytes, cpu_s, name_of, tree
 from loadtests.servers import Box, box, wait_until
 
-__all__ = ["PART", "measure_up", "measure_visitors"]
+__all__ = ["PART", "PER_VISITOR", "WHOLE", "measure_up", "measure_visitors"]
 
 PART: Final = "memory"
+PER_VISITOR: Final = "Valkey, per live visitor"
+WHOLE: Final = "whole `baliza up`, idle"
 START_PART: Final = "start"
 
 
@@ -43,7 +45,7 @@ def measure_visitors(folder: Path, visitors: int, tell: Callable[[str], None]) -
         carried = _used(opened)
     note = f"{visitors:,} visitors, 10 events and a cart of 2 each; profile, dedupe set, cart list; streams carried"
     return [
-        Figure(PART, "Valkey, per live visitor", (carried - empty) / visitors, "bytes", note),
+        Figure(PART, PER_VISITOR, (carried - empty) / visitors, "bytes", note),
         Figure(PART, "Valkey, per event that waits for ingest", (waiting - carried) / (visitors * 10), "bytes"),
     ]
 
@@ -118,4 +120,4 @@ def _memory_of(pid: int) -> list[Figure]:
         Figure(PART, f"{name}, idle", sum(sizes) / MIB, "MiB", f"{len(sizes)} processes" if len(sizes) > 1 else "")
         for name, sizes in sorted(held.items())
     ]
-    return [*figures, Figure(PART, "whole `baliza up`, idle", sum(map(sum, held.values())) / MIB, "MiB", "anonymous memory")]
+    return [*figures, Figure(PART, WHOLE, sum(map(sum, held.values())) / MIB, "MiB", "anonymous memory")]

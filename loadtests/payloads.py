@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,7 +16,17 @@ from demo.data_layer import item
 from demo.walks import Batch, instant
 from loadtests.client import request
 
-__all__ = ["KEY", "SECRET", "SHOP", "event_json", "offers_asked", "posts", "posts_of_history", "visit_of_ten"]
+__all__ = [
+    "KEY",
+    "SECRET",
+    "SHOP",
+    "Posts",
+    "event_json",
+    "offers_asked",
+    "posts",
+    "posts_of_history",
+    "visit_of_ten",
+]
 
 KEY: Final = "pk_bench"
 SECRET: Final = "sk_bench"
@@ -57,18 +68,38 @@ def _body(visitor: str, events: Sequence[bytes], moment: datetime) -> bytes:
     return head % (KEY.encode(), visitor.encode(), instant(moment).encode()) + b",".join(events) + b"]}"
 
 
-def posts(run: str, moment: datetime, events_each: int) -> Iterator[bytes]:
-    """Endless POST /o requests of `events_each` product views; a visitor for every ten events, an id for each event.
+@dataclass(frozen=True)
+class Posts:
+    """Endless POST /o requests as templates: whole requests with holes for the visitor's number, then each event's.
 
-    run: makes visitors and events differ from those of other runs. Made from templates, because a load that is slow
-    itself does not keep the server busy.
+    Request `n` is templates[n * events_each % len(templates)], filled with n // visits and the events' numbers from
+    n * events_each. Templates, because a load that is slow itself does not keep the server busy.
     """
-    visits = max(1, EVENTS_PER_VISITOR // events_each)
-    # The products of a request depend on its number only through where it begins in the catalogue.
-    templates = [_template(run, moment, first, events_each) for first in range(len(PRODUCTS))]
-    for number in itertools.count():
-        first = number * events_each
-        yield templates[first % len(PRODUCTS)] % (number // visits, *range(first, first + events_each))
+
+    templates: Sequence[bytes]
+    events_each: int
+
+    @classmethod
+    def of(cls, run: str, moment: datetime, events_each: int) -> "Posts":
+        """Product views. run: makes visitors and events differ from those of other runs."""
+        # The products of a request depend on its number only through where it begins in the catalogue.
+        return cls([_template(run, moment, first, events_each) for first in range(len(PRODUCTS))], events_each)
+
+    @property
+    def visits(self) -> int:
+        """How many requests a visitor sends."""
+        return max(1, EVENTS_PER_VISITOR // self.events_each)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for number in itertools.count():
+            first = number * self.events_each
+            template = self.templates[first % len(self.templates)]
+            yield template % (number // self.visits, *range(first, first + self.events_each))
+
+
+def posts(run: str, moment: datetime, events_each: int) -> Iterator[bytes]:
+    """Endless POST /o requests of `events_each` product views; a visitor for every ten events, an id for each event."""
+    return iter(Posts.of(run, moment, events_each))
 
 
 def _template(run: str, moment: datetime, first: int, events_each: int) -> bytes:

@@ -17,7 +17,7 @@ OURS, OTHERS = "#2f7d6d", "#9aa5ab"
 
 
 def costs_svg(figures: Sequence[Figure]) -> str:
-    """Horizontal bars of what an event costs at the collector and at F, cheapest first. ValueError without such figures."""
+    """Horizontal bars of what an event costs at the collector, at F and at N, cheapest first. ValueError without them."""
     costs = sorted((one for one in figures if (one.part, one.unit) == (PART, UNIT)), key=lambda one: one.value)
     if not costs:
         raise ValueError(f"expected figures of the part {PART} in {UNIT}, got none")

@@ -1,5 +1,5 @@
 """Results: JSON for later comparisons, Markdown for people. `python -m loadtests.report --docs` puts the newest full
-result into docs/performance.md, between its two markers, and draws docs/performance.svg."""
+result into docs/performance.md, between its two markers, and draws its pictures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,13 +8,17 @@ from typing import Final
 import click
 import msgspec
 
+from loadtests.curves import curve_svg, curve_table
 from loadtests.figures import Figure, rounded, table
 from loadtests.plot import costs_svg
+from loadtests.steady import Curve
+from loadtests.targets import Verdict, targets_table
 
 __all__ = ["BEGIN", "END", "RESULTS", "Result", "between_markers", "markdown", "newest", "save"]
 
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = Path(__file__).parent / "results"
+CURVE_TITLE: Final = "Offered load, {}: latency counts from the moment at which a request should have left."
 BEGIN: Final = "<!-- figures: begin -->"
 END: Final = "<!-- figures: end -->"
 
@@ -31,16 +35,20 @@ class Result(msgspec.Struct, frozen=True):
     versions: Mapping[str, str]
     sizes: Mapping[str, str]
     figures: Sequence[Figure]
+    curves: Sequence[Curve] = ()
+    targets: Sequence[Verdict] = ()
 
 
 def markdown(result: Result) -> str:
-    """The result as one table, with everything that must be known to repeat it."""
+    """The result as tables, the targets first, with everything that must be known to repeat it."""
     kind = "a quick run: smaller data, wider spread" if result.quick else "a full run"
     about = f"Measured on {result.taken_at[:10]} with `{result.command}` in {result.took_s:.0f} s ({kind})."
     lists = [_listed("machine", result.machine), _listed("versions", result.versions), _listed("sizes", result.sizes)]
     rows = [(figure.part, figure.name, rounded(figure.value), figure.unit, _note(figure)) for figure in result.figures]
     headers = ("part", "what", "figure", "unit", "note")
-    return f"{about}\n\n{''.join(lists)}\n{table(headers, rows, right=(2,))}"
+    targets = f"{targets_table(result.targets)}\n" if result.targets else ""
+    curves = "".join(f"{CURVE_TITLE.format(curve.name)}\n\n{curve_table(curve)}\n" for curve in result.curves)
+    return f"{about}\n\n{targets}{''.join(lists)}\n{curves}{table(headers, rows, right=(2,))}"
 
 
 def _listed(name: str, facts: Mapping[str, str]) -> str:
@@ -81,8 +89,12 @@ def between_markers(text: str, inner: str) -> str:
 def _into_docs(result: Result, docs: Path) -> None:
     page = docs / "performance.md"
     (docs / "performance.svg").write_text(costs_svg(result.figures))
-    picture = "![CPU per accepted event of the collector and of an empty Flask view](performance.svg)"
-    page.write_text(between_markers(page.read_text(), f"{picture}\n\n{markdown(result)}"))
+    pictures = ["![CPU per accepted event of the collector, of an empty Flask view and of nginx](performance.svg)"]
+    for curve in result.curves:
+        name = f"performance-{curve.name}.svg"
+        (docs / name).write_text(curve_svg(curve))
+        pictures.append(f"![Throughput and latency over offered load, {curve.name}]({name})")
+    page.write_text(between_markers(page.read_text(), "\n\n".join([markdown(result), *pictures])))
 
 
 @click.command()

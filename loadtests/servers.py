@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import httpx
+import msgspec
 
 from baliza import stores
 from baliza.embedded.clickhouse import EmbeddedClickHouse
@@ -24,9 +25,11 @@ from loadtests.payloads import KEY, SECRET, SHOP
 from loadtests.processes import server_cores
 from schema import keys
 
-__all__ = ["Box", "Server", "box", "empty_flask", "wait_until"]
+__all__ = ["Box", "Server", "answers_204", "box", "empty_flask", "wait_until"]
 
 START_S: Final = 60.0
+ENTRIES_AT_ONCE: Final = 2_000
+_outcomes: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
 Address = tuple[str, int]
 
 
@@ -58,26 +61,56 @@ class Box:
 
     @contextmanager
     def serving(self, service: str, workers: int = 1) -> Iterator[Server]:
-        """One service of baliza on a free port, while inside. Its processes are counted together with the live store's."""
+        """One service of baliza that takes events, on a free port, while inside.
+
+        Its processes are counted together with the live store's.
+        """
         settings = replace(self.settings, public_port=free_port(), collector_workers=workers)
+        with self._child(service, settings, settings.public_port, _takes_events) as server:
+            yield server
+
+    @contextmanager
+    def carrying(self) -> Iterator[Server]:
+        """The ingest process, while inside; it answers /health only."""
+        settings = replace(self.settings, health_port=free_port())
+        with self._child(
+            "ingest", settings, settings.health_port, lambda url: _status("GET", f"{url}/health") == 200
+        ) as one:
+            yield one
+
+    @contextmanager
+    def reporting(self) -> Iterator[Server]:
+        """The console with its reports, while inside."""
+        settings = replace(self.settings, private_port=free_port())
+        with self._child(
+            "console", settings, settings.private_port, lambda url: _status("GET", f"{url}/health") == 200
+        ) as one:
+            yield one
+
+    @contextmanager
+    def _child(self, service: str, settings: Settings, port: int, ready: Callable[[str], bool]) -> Iterator[Server]:
         (settings.data_dir / "run" / "metrics").mkdir(parents=True, exist_ok=True)
         child = Child(service, settings)
         with server_cores():
             child.start()
         assert child.process is not None
         try:
-            server = Server(service, (settings.public_host, settings.public_port), [child.process.pid, self.valkey_pid])
-            wait_until(lambda: _takes_events(server.url), child.running, settings.data_dir / "logs" / f"{service}.log")
+            server = Server(service, ("127.0.0.1", port), [child.process.pid, self.valkey_pid])
+            wait_until(lambda: ready(server.url), child.running, settings.data_dir / "logs" / f"{service}.log")
             yield server
         finally:
             child.stop()
 
     def streamed(self) -> int:
-        """How many accepted requests wait in the streams: an entry is one request."""
-        pipe = self.redis.pipeline(transaction=False)
-        for partition in range(self.settings.partitions):
-            pipe.xlen(keys.events(partition))
-        return int(sum(pipe.execute()))
+        """How many events wait in the streams. An entry is one request, and says what was decided about each event taken."""
+        return sum(self._taken(keys.events(partition)) for partition in range(self.settings.partitions))
+
+    def _taken(self, stream: str) -> int:
+        count, after = 0, "-"
+        while entries := self.redis.xrange(stream, after, count=ENTRIES_AT_ONCE):
+            count += sum(len(_outcomes.decode(fields[b"o"])) for _, fields in entries)
+            after = f"({entries[-1][0].decode()}"
+        return count
 
     def forget_streams(self) -> None:
         """Drop what waits for the history, as if it had been carried there, and wait until its memory is free."""
@@ -88,9 +121,9 @@ class Box:
 
 
 @contextmanager
-def box(folder: Path, with_history: bool = False) -> Iterator[Box]:
-    """A box in `folder`, which must be empty. Everything has ended at the end."""
-    valkey = EmbeddedValkey(folder / "valkey")
+def box(folder: Path, with_history: bool = False, valkey_options: Mapping[str, str] | None = None) -> Iterator[Box]:
+    """A box in `folder`, which must be empty. Everything has ended at the end. `valkey_options`: lines of valkey.conf."""
+    valkey = EmbeddedValkey(folder / "valkey", options=dict(valkey_options or {}))
     clickhouse = EmbeddedClickHouse(folder / "clickhouse") if with_history else None
     opened: Box | None = None
     try:
@@ -127,7 +160,7 @@ def empty_flask(folder: Path, worker_class: str) -> Iterator[Server]:
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd=root, start_new_session=True)
     try:
         server = Server(f"empty Flask view, {worker_class}", ("127.0.0.1", port), [process.pid])
-        wait_until(lambda: _status("POST", f"{server.url}/o") == 204, lambda: process.poll() is None, log)
+        wait_until(lambda: answers_204(server.url), lambda: process.poll() is None, log)
         yield server
     finally:
         process.terminate()
@@ -146,6 +179,11 @@ def wait_until(done: Callable[[], bool], alive: Callable[[], bool], log: Path, t
             end = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
             raise LoadError(f"a server did not start within {timeout_s:.0f} s; the end of its log:\n{end}")
         time.sleep(0.02)
+
+
+def answers_204(url: str) -> bool:
+    """True when a POST to /o is answered as F and N do."""
+    return _status("POST", f"{url}/o") == 204
 
 
 def _takes_events(url: str) -> bool:

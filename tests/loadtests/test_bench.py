@@ -4,8 +4,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
-from loadtests.collecting import COLLECTOR
+from loadtests import bench, loading
+from loadtests.bench import Measured, main
+from loadtests.figures import Figure
 from loadtests.report import Result
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +22,30 @@ def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     result = msgspec.json.decode(next(tmp_path.glob("*-quick.json")).read_bytes(), type=Result)
-    assert {figure.part for figure in result.figures} == {"collector", "ingest", "offers", "replay", "memory", "start"}
+    assert {figure.part for figure in result.figures} == {
+        "collector", "load", "latency", "ingest", "offers", "replay", "visible", "memory", "start",
+    }  # fmt: skip
     assert all(figure.value > 0 for figure in result.figures)
     assert next(tmp_path.glob("*.md")).read_text().endswith(done.stdout.rstrip("\n") + "\n")
-    assert any(figure.name.startswith(COLLECTOR) and figure.unit == "×" for figure in result.figures)
+    assert [curve.name for curve in result.curves] == ["collector", "offers"]
+    assert all(verdict.met is not None for verdict in result.targets if not verdict.dream)
+
+
+def test_visible_alone_says_what_it_needs(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["--only", "visible", "--out", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "measure `latency` too" in done.output
+
+
+@pytest.mark.parametrize(("tolerance", "code"), [("0.1", 1), ("2", 0)])
+def test_a_missed_target_fails_a_checked_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tolerance: str, code: int
+) -> None:
+    found = Measured([Figure("latency", f"p99, {loading.HALF}", 25.0, "ms")])
+    monkeypatch.setattr(bench, "run", lambda *_: found)
+    done = CliRunner().invoke(main, ["--check", "--tolerance", tolerance, "--out", str(tmp_path)])
+    assert done.exit_code == code, done.output
+    assert ("expected ≤ 10.0 ms, got 25.0 ms, which misses it by 150%" in done.output) is bool(code)
+    unchecked = CliRunner().invoke(main, ["--out", str(tmp_path)])
+    assert unchecked.exit_code == 0
+    assert "| ≤ 10.0 ms | 25.0 ms | **no** |" in unchecked.output

@@ -1,13 +1,10 @@
-import socket
-import threading
-from collections.abc import Iterator
 from itertools import count, repeat
 
 import pytest
 
 from loadtests.client import Answer, AnswerReader, Load, LoadError, for_seconds, request, send
+from tests.loadtests.conftest import ACCEPTED, FarEnd
 
-ACCEPTED = b"HTTP/1.1 202 Accepted\r\nVary: Origin\r\nContent-Length: 0\r\n\r\n"
 OFFERS = b'HTTP/1.1 200 OK\r\ncontent-length: 13\r\nConnection: keep-alive\r\n\r\n{"offers":[]}'
 NOTHING = b"HTTP/1.1 204 No Content\r\nServer: gunicorn\r\n\r\n"
 
@@ -58,59 +55,30 @@ def test_expects_good_answers_and_at_least_one() -> None:
         Load(latencies_s=[0.1], bad=1, first_bad=Answer(503, b"", b"")).expect_all_good("offers")
 
 
-@pytest.fixture
-def far_end() -> Iterator[tuple[tuple[str, int], list[bytes]]]:
-    """A server that answers 202 to every read, 503 when the body says so, and closes when it says so."""
-    heard: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_accept, args=(listener, heard), daemon=True).start()
-        yield listener.getsockname()[:2], heard
-        listener.shutdown(socket.SHUT_RDWR)
-
-
-def _accept(listener: socket.socket, heard: list[bytes]) -> None:
-    while True:
-        try:
-            connection = listener.accept()[0]
-        except OSError:
-            return
-        threading.Thread(target=_talk, args=(connection, heard), daemon=True).start()
-
-
-def _talk(connection: socket.socket, heard: list[bytes]) -> None:
-    with connection:
-        while data := connection.recv(65536):
-            heard.append(data)
-            if data.endswith(b"close"):
-                return
-            connection.sendall(ACCEPTED.replace(b"202", b"503") if data.endswith(b"bad") else ACCEPTED)
-
-
 def is_202(answer: Answer) -> bool:
     return answer.status == 202
 
 
 @pytest.mark.network
 @pytest.mark.parametrize("in_flight", [1, 3, 50])
-def test_sends_every_request_once(far_end: tuple[tuple[str, int], list[bytes]], in_flight: int) -> None:
-    address, heard = far_end
+def test_sends_every_request_once(far_end: FarEnd, in_flight: int) -> None:
     wanted = [request("POST", "/o", {}, b"%d" % number) for number in range(20)]
-    load = send(address, iter(wanted), in_flight, is_202)
-    assert sorted(heard) == sorted(wanted)
+    load = send(far_end.address, iter(wanted), in_flight, is_202)
+    assert sorted(far_end.heard) == sorted(wanted)
     assert (load.answered, load.bad, dict(load.statuses)) == (20, 0, {202: 20})
     assert 0 < min(load.latencies_s) <= max(load.latencies_s) <= load.wall_s
 
 
 @pytest.mark.network
-def test_counts_answers_that_are_not_good(far_end: tuple[tuple[str, int], list[bytes]]) -> None:
+def test_counts_answers_that_are_not_good(far_end: FarEnd) -> None:
     bodies = [b"ok", b"bad", b"ok", b"bad"]
-    load = send(far_end[0], (request("POST", "/o", {}, body) for body in bodies), 2, is_202)
+    load = send(far_end.address, (request("POST", "/o", {}, body) for body in bodies), 2, is_202)
     assert (load.answered, load.bad) == (4, 2)
     assert load.first_bad is not None
     assert load.first_bad.status == 503
 
 
 @pytest.mark.network
-def test_a_connection_closed_under_a_request_is_an_error(far_end: tuple[tuple[str, int], list[bytes]]) -> None:
+def test_a_connection_closed_under_a_request_is_an_error(far_end: FarEnd) -> None:
     with pytest.raises(LoadError, match="closed a connection"):
-        send(far_end[0], iter([request("POST", "/o", {}, b"close")]), 1, is_202)
+        send(far_end.address, iter([request("POST", "/o", {}, b"close")]), 1, is_202)

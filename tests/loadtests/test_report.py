@@ -7,6 +7,8 @@ from click.testing import CliRunner
 from loadtests import report
 from loadtests.figures import Figure
 from loadtests.report import BEGIN, END, Result, between_markers, markdown, newest, save
+from loadtests.steady import Curve, Point
+from loadtests.targets import Verdict
 
 COST = Figure("collector", "collector, 1 event a request, 64 in flight", 48.94, "µs CPU per event", "b", (47.0, 48.94, 52.0))
 RESULT = Result(
@@ -19,6 +21,8 @@ RESULT = Result(
     versions={"python": "3.11.7"},
     sizes={"rounds": "3"},
     figures=[COST, Figure("replay", "sent per second", 9_392.1, "events/s")],
+    curves=[Curve("collector", "events", [Point(0.1, 500, 500, 1, 2, 3, 0.1), Point(1.1, 5_500, 5_000, 40, 80, 90, 0.1)])],
+    targets=[Verdict("memory", "≤ 1,500 bytes", "950 bytes", True)],
 )
 
 
@@ -29,6 +33,20 @@ def test_table_shows_figures_with_their_spread() -> None:
         in text.splitlines()
     )
     assert "| replay | sent per second | 9,390 | events/s |  |" in text.splitlines()
+
+
+def test_targets_stand_first_then_curves_then_figures() -> None:
+    text = markdown(RESULT)
+    places = [
+        text.index(part) for part in ("| memory | ≤ 1,500 bytes | 950 bytes | yes |", "| 110% | 5,500 |", "| collector |")
+    ]
+    assert places == sorted(places)
+
+
+def test_results_of_before_are_still_read() -> None:
+    old = msgspec.to_builtins(RESULT)
+    del old["curves"], old["targets"]
+    assert "| 48.9 |" in markdown(msgspec.convert(old, Result))
 
 
 def test_says_how_to_repeat_it() -> None:
@@ -79,7 +97,9 @@ def test_docs_get_table_and_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     done = CliRunner().invoke(report.main, ["--docs"])
     assert done.exit_code == 0, done.output
     assert "| 48.9 |" in (docs / "performance.md").read_text()
-    assert (docs / "performance.svg").read_text().startswith("<svg")
+    for name in ("performance.svg", "performance-collector.svg"):
+        assert (docs / name).read_text().startswith("<svg")
+        assert f"({name})" in (docs / "performance.md").read_text()
 
 
 def test_docs_page_of_the_project_has_the_markers() -> None:
