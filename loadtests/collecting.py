@@ -149,6 +149,8 @@ def _load(bench: Bench, case: Case, costs: Costs, label: str, seconds: float, wi
     posts = Posts.of(f"{label}-{case.in_flight}-{case.events_each}", datetime.now(UTC), case.events_each)
     before = cpu_s(server.pids)
     sent = send_closed(server.address, posts, case.in_flight, seconds, accepted if opened else _nothing, with_wrk)
+    if opened:
+        opened.settle(server)
     used = cpu_s(server.pids) - before
     events = _found(opened, case, sent) if opened else sent.answered
     costs.us.append(used * 1e6 / events)

@@ -101,6 +101,14 @@ class Box:
         finally:
             child.stop()
 
+    def settle(self, server: Server) -> None:
+        """Wait until the collector has done all that was sent to it before, also what nobody waits for any more.
+
+        One wake-up reads all that has arrived, and the store is told in order, so it is done when one more is.
+        """
+        if not _takes_events(server.url):
+            raise LoadError(f"{server.name} does not answer after the load")
+
     def streamed(self) -> int:
         """How many events wait in the streams. An entry is one request, and says what was decided about each event taken."""
         return sum(self._taken(keys.events(partition)) for partition in range(self.settings.partitions))
