@@ -22,7 +22,7 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | {pN}:mark                    | string | empty; written before WAIT, which waits for writes only     | for ever          |
 """
 
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from hashlib import blake2b
 from typing import Final
 from zlib import crc32
@@ -36,6 +36,7 @@ QUARANTINE_MAX_AGE_MS: Final = 30 * 24 * 3600 * 1000
 ORDER_SETTLED: Final = "+"  # the value of an order that is counted; until then it is who claimed it and when
 ORDER_HEARSAY: Final = "-"  # the same for one of which only a sender spoke who is not trusted about money
 
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 SITES: Final = "baliza:sites"
 USERS: Final = "baliza:users"
 TOKENS: Final = "baliza:tokens"
@@ -57,6 +58,15 @@ def seen(partition: int, site: str, visitor_id: str) -> str:
 
 def seen_before(partition: int, site: str, visitor_id: str) -> str:
     return f"{{p{partition}}}:seen1:{site}:{visitor_id}"
+
+
+def of_observation(partition: int, site: str, visitor_id: str) -> tuple[str, ...]:
+    """All keys that one observation touches, in the order of the function library: for every event, so made at once."""
+    tag, whose = f"{{p{partition}}}", f"{site}:{visitor_id}"
+    return (
+        f"{tag}:v:{whose}", f"{tag}:seen:{whose}", f"{tag}:events", f"{tag}:carts:{site}", f"{tag}:abandoned:{site}",
+        f"{tag}:seen1:{whose}",
+    )  # fmt: skip
 
 
 def events(partition: int) -> str:
@@ -113,4 +123,4 @@ def mark(tag: str) -> str:
 def event_hash(site: str, visitor_id: str, event_id: str) -> str:
     """11 characters (64 bits) that stand for an event id of this visitor in the dedupe set and name the session it opens."""
     digest = blake2b(f"{site}\0{visitor_id}\0{event_id}".encode(), digest_size=8).digest()
-    return urlsafe_b64encode(digest)[:11].decode()
+    return b2a_base64(digest)[:11].translate(_URL_SAFE).decode()

@@ -4,7 +4,6 @@
 in the edge worker, where many requests share one round trip, and in tests. It does no I/O and reads no clock.
 """
 
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -33,10 +32,10 @@ from tracker.observe import (
     HELD,
     Command,
     Context,
-    SessionRules,
     claim_command,
     observe_command,
     receipt_command,
+    session_rules,
     settle_command,
 )
 from tracker.pixel import header_text, pixel_body
@@ -65,13 +64,30 @@ class Dropped(Enum):
 
 
 REASONS: Final = tuple(reason.value for reason in Dropped)
+# Origins are the senders' own words, so what is known of them is bounded.
+SENDERS_MOST: Final = 1_000
 
 
-class Tally(Counter[str]):
-    """What happened to the events of one request: received, taken, rejected, and each reason of Dropped."""
+@dataclass(slots=True)
+class Tally:
+    """What happened to the events of one request, or of several: received = taken + rejected + consent + duplicate."""
 
-    def reasons(self) -> list[str]:
-        return [reason for reason in REASONS if self[reason]]
+    received: int = 0
+    taken: int = 0
+    rejected: int = 0
+    consent: int = 0
+    duplicate: int = 0
+
+    def add(self, other: "Tally") -> None:
+        self.received += other.received
+        self.taken += other.taken
+        self.rejected += other.rejected
+        self.consent += other.consent
+        self.duplicate += other.duplicate
+
+    def reasons(self) -> dict[str, int]:
+        """Of each reason why something was dropped how often; those that there were."""
+        return {reason: getattr(self, reason) for reason in REASONS if getattr(self, reason)}
 
 
 @dataclass
@@ -85,9 +101,12 @@ class Collector:
     registry: SiteRegistry | None = None
 
     def __post_init__(self) -> None:
-        idle_s, max_s, late_s = self.settings.session_idle_s, self.settings.session_max_s, self.settings.late_max_s
+        idle_ms, max_ms = self.settings.session_idle_s * 1000, self.settings.session_max_s * 1000
+        self._late_ms, self._future_ms = self.settings.late_max_s * 1000, self.settings.future_max_s * 1000
         # A browser may repeat an event that was taken for as long as a late one is accepted.
-        self.rules = SessionRules(idle_s * 1000, max_s * 1000, max(keys.DEDUPE_MIN_MS, late_s * 1000))
+        self._rules = session_rules(idle_ms, max_ms, max(keys.DEDUPE_MIN_MS, self._late_ms))
+        self._senders: dict[tuple[str | None, ...], Sender] = {}
+        self._senders_of = self.registry
 
     def steps(self, request: Request) -> Steps:
         """Answer one request to /o or /o.gif. Yields commands, is sent their replies; StoreDown may be thrown in."""
@@ -139,20 +158,37 @@ class Collector:
         self, request: Request, body: bytes, kind: str
     ) -> Generator[Commands, Sequence[Any], tuple[Tally, list[Rejection], list[Header]]]:
         """Judge a body and record what is good in it. Answers what became of it, and the headers that go with that."""
-        server = admit_server(request, self.registry) if kind == "browser" else None
-        decoded = decode(body, self._window(trusted=server is not None))
-        sender = server or admit_browser(request, self.registry, decoded.key, kind)
-        places = [place for place, event in enumerate(decoded.events) if sender.allows(event.consent)]
-        headers = self._name_visitor(request, sender, decoded, remember=bool(places))
-        context = self._context(request, sender, decoded)
-        tally = Tally()
-        tally["received"] = len(decoded.events) + len(decoded.rejected)
-        tally["rejected"] = len(decoded.rejected)
-        tally["consent"] = len(decoded.events) - len(places)
-        # What may not be kept must not lie in the stream either, not even in the body of the others.
-        yield from self._record(decoded.only(places), _keepable(decoded.rejected, sender), context, tally)
+        server = admit_server(request, self.registry) if kind == "browser" and "authorization" in request.headers else None
+        now_ms = self.now_ms()
+        decoded = decode(body, TimeWindow(now_ms, None if server else self._late_ms, self._future_ms))
+        sender = server or self._browser(request, decoded.key, kind)
+        good, bad = decoded, decoded.rejected
+        tally = Tally(len(good.events) + len(bad), 0, len(bad))
+        if not sender.allows_all(decoded.events):
+            # What may not be kept must not lie in the stream either, not even in the body of the others.
+            good = decoded.only([n for n, event in enumerate(decoded.events) if sender.allows(event.consent)])
+            tally.consent = len(decoded.events) - len(good.events)
+        if bad:
+            bad = [each for each in bad if sender.allows(said_consent(each.raw))]
+        headers = [] if decoded.visitor else self._name_visitor(request, sender, good)
+        context = self._context(request, sender, good, tally, now_ms)
+        yield from self._record(good, bad, context, tally)
         self.count(sender.site.name, tally)
         return tally, decoded.rejected, headers
+
+    def _browser(self, request: Request, key: str, kind: str) -> Sender:
+        """As admit_browser. A site's pages come with few origins and wishes: who was admitted once is known."""
+        if self._senders_of is not self.registry:
+            self._senders, self._senders_of = {}, self.registry
+        headers = request.headers
+        said = (key, kind, headers.get("origin"), headers.get("sec-gpc"), headers.get("dnt"))
+        sender = self._senders.get(said)
+        if sender is None:
+            sender = admit_browser(request, self.registry, key, kind)
+            if len(self._senders) >= SENDERS_MOST:
+                self._senders.clear()
+            self._senders[said] = sender
+        return sender
 
     def _record(
         self, decoded: Decoded, rejected: list[Rejection], context: Context, tally: Tally
@@ -163,22 +199,20 @@ class Collector:
         mine: Sequence[int] = range(len(decoded.events))
         if orders:
             mine = yield from self._claim_orders(decoded, orders, context)
-        tally["duplicate"] = len(decoded.events) - len(mine)
-        commands: list[Command] = [refuse_command(bad, context, decoded.shift_ms, partitions) for bad in rejected]
-        context.offered, context.known = len(mine), tally["duplicate"]
-        context.consent, context.rejected = tally["consent"], tally["rejected"]
+            context.known = tally.duplicate = len(decoded.events) - len(mine)
+        context.offered = len(mine)
         if mine:
-            commands.append(observe_command(decoded, mine, context, self.rules, partitions))
+            last = observe_command(decoded, mine, context, self._rules, partitions)
         else:
             # Not in the visitor's partition: that would say something about a visitor who wants nothing to be kept.
-            commands.append(receipt_command(context, context.received_ms % partitions))
-        replies = yield commands
+            last = receipt_command(context, context.received_ms % partitions)
+        refusals = [refuse_command(each, context, decoded.shift_ms, partitions) for each in rejected]
+        marks: bytes = (yield [*refusals, last])[-1]
         if not mine:
             return
-        marks: bytes = replies[-1]
-        tally["taken"] = marks.count(b"1")
-        tally["duplicate"] += marks.count(b"0")
-        if counted := [decoded.events[place] for place in orders if place in mine]:
+        tally.taken = marks.count(b"1")
+        tally.duplicate += len(marks) - tally.taken
+        if orders and (counted := [decoded.events[place] for place in orders if place in mine]):
             yield [settle_command(event, context, partitions) for event in counted]
 
     def _claim_orders(
@@ -195,44 +229,40 @@ class Collector:
         mine = {place for place, reply in zip(first.values(), replies, strict=True) if reply == CLAIMED}
         return [place for place in range(len(decoded.events)) if place in mine or place not in orders]
 
-    def _window(self, *, trusted: bool) -> TimeWindow:
-        late_ms = None if trusted else self.settings.late_max_s * 1000
-        return TimeWindow(self.now_ms(), late_ms, self.settings.future_max_s * 1000)
-
-    def _context(self, request: Request, sender: Sender, decoded: Decoded) -> Context:
-        peer = client_address(request.peer, request.header("x-forwarded-for"), self.settings.trusted_proxies)
+    def _context(self, request: Request, sender: Sender, decoded: Decoded, tally: Tally, now_ms: int) -> Context:
+        site, kind, headers, peer = sender.site, sender.kind, request.headers, request.peer
+        if self.settings.trusted_proxies:
+            peer = client_address(peer, headers.get("x-forwarded-for", ""), self.settings.trusted_proxies)
         return Context(
-            site=sender.site.name,
-            visitor_id=decoded.visitor,
-            received_ms=self.now_ms(),
-            sender=sender.kind,
-            trusted=sender.kind == "server" or sender.site.trust_browser,
-            network=truncated(peer),
-            user_agent=decoded.user_agent if sender.kind == "server" else request.header("user-agent")[:500],
-            count_automation=sender.site.count_automation,
+            site.name,
+            decoded.visitor,
+            now_ms,
+            kind,
+            kind == "server" or site.trust_browser,
+            truncated(peer),
+            decoded.user_agent if kind == "server" else headers.get("user-agent", "")[:500],
+            site.count_automation,
+            consent=tally.consent,
+            rejected=tally.rejected,
         )
 
-    def _name_visitor(self, request: Request, sender: Sender, decoded: Decoded, *, remember: bool) -> list[Header]:
-        """Give a batch without visitor the one of the cookie, or a new one and the cookie for it."""
-        decoded.visitor = decoded.visitor or known_visitor(request)
+    def _name_visitor(self, request: Request, sender: Sender, decoded: Decoded) -> list[Header]:
+        """Give a batch without visitor the one of the cookie, or a new one; with a cookie where something is kept."""
+        decoded.visitor = known_visitor(request)
         if decoded.visitor:
             return []
         if sender.kind == "server":
             raise BadRequest("expected the field visitor from a server, got none")
         decoded.visitor = self.new_id()
-        return [visitor_cookie(decoded.visitor, secure=self.settings.secure_cookies)] if remember else []
-
-
-def _keepable(rejected: list[Rejection], sender: Sender) -> list[Rejection]:
-    return [bad for bad in rejected if sender.allows(said_consent(bad.raw))]
+        return [visitor_cookie(decoded.visitor, secure=self.settings.secure_cookies)] if decoded.events else []
 
 
 def _drop_headers(tally: Tally) -> list[Header]:
     reasons = tally.reasons()
     if not reasons:
         return []
-    counts = ", ".join(f"{name}={tally[name]}" for name in reasons)
-    return [("X-Baliza-Dropped", ", ".join(reasons)), ("X-Baliza-Count", f"accepted={tally['taken']}, {counts}")]
+    counts = ", ".join(f"{name}={count}" for name, count in reasons.items())
+    return [("X-Baliza-Dropped", ", ".join(reasons)), ("X-Baliza-Count", f"accepted={tally.taken}, {counts}")]
 
 
 def _unusable(rejected: list[Rejection]) -> BadRequest:
@@ -244,11 +274,11 @@ def _answer(tally: Tally, rejected: list[Rejection]) -> Answer:
     """202 when all was understood, 200 with the rejected ones when a part was bad, 400 when nothing was usable."""
     if not rejected:
         return Answer(202, _drop_headers(tally))
-    if len(rejected) == tally["received"]:
+    if len(rejected) == tally.received:
         return problem_answer(_unusable(rejected))
     body = {
-        "accepted": tally["taken"],
+        "accepted": tally.taken,
         "rejected": [{"index": bad.index, "error": bad.error} for bad in rejected],
-        **{reason: tally[reason] for reason in tally.reasons()},
+        **tally.reasons(),
     }
     return Answer(200, [("Content-Type", "application/json"), *_drop_headers(tally)], msgspec.json.encode(body))

@@ -8,7 +8,7 @@ import os
 import selectors
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -83,8 +83,9 @@ class Loop:
         self.accepting = self.open = False
         self.now = time.monotonic()
         self.next_sites = self.next_tick = 0.0
+        self.sites: Sequence[bytes] | None = None  # as the store has them
         self.tallies: dict[str, Tally] = {}
-        self.statuses: Tally = Tally()
+        self.statuses: Counter[int] = Counter()
 
     def run(self) -> None:
         self._wait_for_sites()
@@ -193,7 +194,7 @@ class Loop:
             self._step(connection, request, steps, lambda: steps.send(replies))
 
     def _answer(self, connection: Connection, request: Request, answer: Answer) -> None:
-        self.statuses[str(answer.status)] += 1
+        self.statuses[answer.status] += 1
         connection.answer(answer, self.now, head_only=request.method == "HEAD")
 
     def _answer_from_thread(self, connection: Connection, answer: Answer) -> None:
@@ -237,24 +238,27 @@ class Loop:
     def _learn_sites(self, replies: Sequence[Any] | StoreDown) -> None:
         if isinstance(replies, StoreDown):
             return
+        if replies[0] == self.sites:
+            return
         try:
             self.collector.registry = decode_sites(replies[0])
+            self.sites = replies[0]
         except msgspec.MsgspecError as error:
             self.worker.log.error("cannot read the sites, going on with those known: %s", error)
 
     def _count(self, site: str, tally: Tally) -> None:
-        self.tallies.setdefault(site, Tally()).update(tally)
+        self.tallies.setdefault(site, Tally()).add(tally)
 
     def _publish(self) -> None:
         """Add what was counted since the last time to the metrics; per request that would cost more than the request."""
         for site, tally in self.tallies.items():
-            metrics.RECEIVED.labels(site).inc(tally["received"])
-            metrics.TAKEN.labels(site).inc(tally["taken"])
-            metrics.REJECTED.labels(site).inc(tally["rejected"])
-            for reason in tally.reasons():
-                metrics.DROPPED.labels(site, reason).inc(tally[reason])
+            metrics.RECEIVED.labels(site).inc(tally.received)
+            metrics.TAKEN.labels(site).inc(tally.taken)
+            metrics.REJECTED.labels(site).inc(tally.rejected)
+            for reason, count in tally.reasons().items():
+                metrics.DROPPED.labels(site, reason).inc(count)
         for status, count in self.statuses.items():
-            metrics.ANSWERS.labels(status).inc(count)
+            metrics.ANSWERS.labels(str(status)).inc(count)
         self.tallies.clear()
         self.statuses.clear()
 

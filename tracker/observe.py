@@ -1,7 +1,6 @@
 """A validated batch as one atomic call of the live store, and the call's answer back as a result."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -18,11 +17,11 @@ __all__ = [
     "NO_OUTCOME",
     "Command",
     "Context",
-    "SessionRules",
     "claim_command",
     "observe_command",
     "order_value_micros",
     "receipt_command",
+    "session_rules",
     "settle_command",
     "settling",
 ]
@@ -36,16 +35,9 @@ HOUR_MS: Final = 3_600_000
 _encode = msgspec.msgpack.Encoder().encode
 
 
-@dataclass(frozen=True)
-class SessionRules:
-    """How sessions are cut, and for how long at least event ids are remembered; all in milliseconds."""
-
-    idle_ms: int
-    max_ms: int
-    dedupe_ms: int
-
-    def as_map(self) -> dict[str, int]:
-        return {"idle": self.idle_ms, "max": self.max_ms, "ttl": keys.VISITOR_TTL_MS, "dedupe": self.dedupe_ms}
+def session_rules(idle_ms: int, max_ms: int, dedupe_ms: int) -> dict[str, int]:
+    """How sessions are cut, and for how long at least event ids are remembered, as the function library reads it."""
+    return {"idle": idle_ms, "max": max_ms, "ttl": keys.VISITOR_TTL_MS, "dedupe": dedupe_ms}
 
 
 _SHORT: Final = {
@@ -76,34 +68,22 @@ class Context(msgspec.Struct, rename=_SHORT, omit_defaults=True):
 
 
 def observe_command(
-    decoded: Decoded, places: Sequence[int], context: Context, rules: SessionRules, partitions: int, now_ms: int = 0
+    decoded: Decoded, places: Sequence[int], context: Context, rules: dict[str, int], partitions: int, now_ms: int = 0
 ) -> Command:
     """FCALL observe for the events at `places` of decoded.events (those neither dropped nor taken before).
 
     now_ms: the time, when that is not the time of receipt.
     """
     site, visitor_id = context.site, context.visitor_id
-    partition = keys.partition_of(visitor_id, partitions)
+    events, times = decoded.events, decoded.times_ms
     batch = {
         "now": now_ms or context.received_ms,
-        "rules": rules.as_map(),
+        "rules": rules,
         "visitor": visitor_id,
-        "events": [_projection(decoded.events[n], decoded.times_ms[n], n, site, visitor_id) for n in places],
+        "events": [_projection(events[n], times[n], n, site, visitor_id) for n in places],
     }
-    return (
-        "FCALL",
-        "observe_v1",
-        6,
-        keys.visitor(partition, site, visitor_id),
-        keys.seen(partition, site, visitor_id),
-        keys.events(partition),
-        keys.carts(partition, site),
-        keys.abandoned(partition, site),
-        keys.seen_before(partition, site, visitor_id),
-        _encode(batch),
-        decoded.body,
-        _encode(context),
-    )
+    names = keys.of_observation(keys.partition_of(visitor_id, partitions), site, visitor_id)
+    return ("FCALL", "observe_v1", 6, *names, _encode(batch), decoded.body, _encode(context))
 
 
 def claim_command(event: Event, context: Context, partitions: int) -> Command:

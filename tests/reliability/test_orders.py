@@ -128,7 +128,7 @@ def test_of_two_workers_at_the_same_moment_one_counts_and_the_other_asks_to_come
     assert told(server.go(1)) == "come again", "the browser's worker may still die"
     assert told(browser.go(2)) == "taken"
     again = Asked(shop, buy(1), visitor="customer-7", secret="sk_demo")
-    assert told(again.go(1)) == "duplicate"
+    assert told(again.go(2)) == "duplicate"
     assert revenue() == ONCE
 
 

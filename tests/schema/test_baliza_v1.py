@@ -30,6 +30,7 @@ from tests.support.live_profile import (
     view,
 )
 from tests.support.profiles import stored_profile
+from tracker.collect import Tally
 
 pytestmark = pytest.mark.redis
 
@@ -151,7 +152,7 @@ def test_an_event_counts_once_in_a_batch_and_over_batches(live: Shop) -> None:
     assert dropped(live.send(same, same)) == "duplicate"
     assert dropped(live.send(same)) == "duplicate"
     assert dropped(live.send(add(1), same, view(2), same)) == "duplicate"
-    assert live.tallies[-1] == {"received": 4, "rejected": 0, "consent": 0, "duplicate": 2, "taken": 2}
+    assert live.tallies[-1] == Tally(received=4, duplicate=2, taken=2)
     assert cart(live) == {"A": 2}
     assert len(recorded(live)) == 3
 
@@ -290,7 +291,7 @@ def test_in_any_order_every_event_is_counted_once(
         assert live.send_as_server(*batch, visitor=visitor).status == 202
     mine = [row for row in recorded(live) if row[1] == visitor]
     assert sorted(event_id for _, _, event_id, _ in mine) == sorted(each["event_id"] for each in events)
-    assert sum(tally["taken"] for tally in live.tallies) == len(events)
+    assert sum(tally.taken for tally in live.tallies) == len(events)
     found = profile(live, visitor)
     assert found.session is not None
     assert found.session.events == sum(1 for row in mine if row[3] == found.session.session_id)

@@ -124,7 +124,7 @@ class RunningCollector:
                 if b"b" not in fields:
                     continue  # the receipt of a batch of which nothing was taken
                 outcome = msgspec.msgpack.decode(fields[b"o"])
-                sent = json.loads(fields[b"b"])["events"]
+                sent = json.loads(fields[b"b"])["events"] if outcome else []
                 found |= {sent[row[0]]["event_id"] for row in outcome}
         return found
 

@@ -33,7 +33,7 @@ def test_what_was_not_counted_is_told_with_its_reasons(shop: Shop) -> None:
         "X-Baliza-Dropped": "duplicate, consent",
         "X-Baliza-Count": "accepted=1, duplicate=1, consent=1",
     }
-    assert shop.tallies[-1].reasons() == [reason.value for reason in Dropped]
+    assert shop.tallies[-1].reasons() == {reason.value: 1 for reason in Dropped}
 
 
 def test_of_a_partly_bad_batch_the_good_is_in_and_the_bad_aside(shop: Shop) -> None:
@@ -51,7 +51,7 @@ def test_of_a_partly_bad_batch_the_good_is_in_and_the_bad_aside(shop: Shop) -> N
     kept = shop.redis.xrange(keys.quarantine(keys.partition_of("v-1", 8)))
     assert [fields[b"site"] for _, fields in kept] == [b"demo", b"demo"]
     assert b'"colour":"red"' in kept[0][1][b"event"]
-    assert shop.tallies[-1] == {"received": 4, "rejected": 2, "consent": 0, "duplicate": 1, "taken": 1}
+    assert shop.tallies[-1] == Tally(received=4, rejected=2, duplicate=1, taken=1)
 
 
 def test_of_a_huge_event_only_the_beginning_is_kept(shop: Shop) -> None:

@@ -17,7 +17,7 @@ from baliza.stores import History, RedisClient
 from schema import keys
 from tests.support.collecting import Shop
 from tests.support.generated import SENDINGS, Sending
-from tracker.collect import REASONS, Tally
+from tracker.collect import Tally
 from tracker.ingest import Ingest
 from tracker.request import Answer
 from tracker.rows import COLUMNS, purchases_of, rows_of
@@ -78,8 +78,8 @@ class Sender:
         answer, tally, rows = self.send(sending)
         self.counts[str(answer.status)] += 1
         check_answer(answer, tally, sending)
-        assert tally["received"] == tally["taken"] + tally["rejected"] + sum(tally[reason] for reason in REASONS)
-        assert len(rows) == tally["taken"], "what was accepted is in the stream, and nothing else is"
+        assert tally.received == tally.taken + tally.rejected + sum(tally.reasons().values())
+        assert len(rows) == tally.taken, "what was accepted is in the stream, and nothing else is"
         self.counts["taken"] += len(rows)
         if not sending.is_pixel or "event_id" in sending.target:
             self.repeat(sending, answer, tally)
@@ -90,10 +90,10 @@ class Sender:
         held = self.held()
         answer, again, rows = self.send(sending, cookie)
         # Of a bad batch some were taken before.
-        assert (answer.status, rows, again["taken"]) == (first.status, [], 0)
-        assert again["rejected"] == tally["rejected"]
-        assert again["consent"] == tally["consent"]
-        assert again["duplicate"] == tally["duplicate"] + tally["taken"]
+        assert (answer.status, rows, again.taken) == (first.status, [], 0)
+        assert again.rejected == tally.rejected
+        assert again.consent == tally.consent
+        assert again.duplicate == tally.duplicate + tally.taken
         assert self.held() == held
 
     def held(self) -> dict[bytes, bytes]:
@@ -116,14 +116,14 @@ def check_answer(answer: Answer, tally: Tally, sending: Sending) -> None:
         assert answer.body == b""
     elif answer.status == 200:
         said = msgspec.json.decode(answer.body)
-        assert said["accepted"] == tally["taken"]
-        assert len(said["rejected"]) == tally["rejected"] > 0
+        assert said["accepted"] == tally.taken
+        assert len(said["rejected"]) == tally.rejected > 0
         assert all(bad["error"].startswith("expected ") and len(bad["error"]) < 800 for bad in said["rejected"])
     else:
         said = msgspec.json.decode(answer.body)
         assert headers["Content-Type"] == "application/problem+json"
         assert (said["status"], len(said["detail"]) < 900) == (answer.status, True)
-    assert (answer.status in WITH_EVENTS) >= (tally["taken"] > 0)
+    assert (answer.status in WITH_EVENTS) >= (tally.taken > 0)
 
 
 def test_a_thousand_batches_add_up(shop: Shop, settings_of_ingest: tuple[Ingest, History]) -> None:

@@ -13,11 +13,11 @@ from tracker.beacon import decode
 from tracker.checks import TimeWindow
 from tracker.observe import (
     Context,
-    SessionRules,
     claim_command,
     observe_command,
     order_value_micros,
     receipt_command,
+    session_rules,
     settle_command,
 )
 
@@ -32,7 +32,7 @@ def an_event(*args: Any, **fields: Any) -> Event:
 def test_all_keys_of_an_observation_lie_in_one_partition() -> None:
     body = msgspec.json.encode({"events": [event(), event("view_item", item="A")]})
     decoded = decode(body, TimeWindow(NOW_MS, None, 0))
-    command = observe_command(decoded, [0, 1], CONTEXT, SessionRules(1_800_000, 86_400_000, 259_200_000), 64)
+    command = observe_command(decoded, [0, 1], CONTEXT, session_rules(1_800_000, 86_400_000, 259_200_000), 64)
     assert command[:3] == ("FCALL", "observe_v1", 6)
     tag = f"{{p{keys.partition_of('v-1', 64)}}}"
     assert all(str(key).startswith(tag) for key in command[3:9])
@@ -41,7 +41,7 @@ def test_all_keys_of_an_observation_lie_in_one_partition() -> None:
 
 def test_only_the_places_asked_for_are_observed() -> None:
     decoded = decode(msgspec.json.encode({"events": [event(), event(), event("search")]}), TimeWindow(NOW_MS, None, 0))
-    command = observe_command(decoded, [0, 2], CONTEXT, SessionRules(1, 2, 3), 64)
+    command = observe_command(decoded, [0, 2], CONTEXT, session_rules(1, 2, 3), 64)
     sent = msgspec.msgpack.decode(command[9])  # type: ignore[arg-type]
     assert [(each["n"], each["e"]) for each in sent["events"]] == [(0, "page_view"), (2, "search")]
     assert sent["rules"] == {"idle": 1, "max": 2, "ttl": keys.VISITOR_TTL_MS, "dedupe": 3}
