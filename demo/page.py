@@ -76,7 +76,8 @@ def show(
     asks = _asks_consent()
     return render_template(
         template,
-        data=_page_data(told, [*listed, *picks], slot) | ({"cart": items_of(basket.lines(held))} if tells_cart else {}),
+        data=_page_data(told, [*listed, *picks], slot, asks)
+        | ({"cart": items_of(basket.lines(held))} if tells_cart else {}),
         listed=listed,
         slot=slot,
         promotion=AUTUMN,
@@ -97,7 +98,7 @@ def show(
     )
 
 
-def _page_data(told: list[Push], listed: Sequence[Product], slot: str | None) -> dict[str, object]:
+def _page_data(told: list[Push], listed: Sequence[Product], slot: str | None, asks: bool) -> dict[str, object]:
     """What shop.js reads; in JSON, because pages have no inline script."""
     return {
         "currency": CURRENCY,
@@ -106,7 +107,7 @@ def _page_data(told: list[Push], listed: Sequence[Product], slot: str | None) ->
         "loggedOut": session.pop("logged_out", False),
         "listed": {entry["item_id"]: entry for entry in items_of(Line(each, 1) for each in listed)},
         "promotion": AUTUMN.as_ga4(slot) if slot else None,
-        "consent": {"asked": _asks_consent(), "anew": request.args.get("consent") == "ask"},
+        "consent": {"asked": asks, "anew": request.args.get("consent") == "ask"},
     }
 
 

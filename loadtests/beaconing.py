@@ -9,11 +9,10 @@ import json
 import os
 import shutil
 import statistics
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
 import click
@@ -22,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from js_beacon import PARTS, script_path
 from loadtests import machine
 from loadtests.figures import rounded, table
+from loadtests.listening import Listening
 
 __all__ = [
     "Load",
@@ -67,16 +67,35 @@ def page_of_faros(count: int, with_beacon: bool, more: str = "") -> str:
     return f"<!doctype html><title>{count} products</title>{tag}{faros}"
 
 
-class Quiet(ThreadingHTTPServer):
-    """Pages that are left take their answers with them: no word about that."""
+class _PageHandler(BaseHTTPRequestHandler):
+    far_end: "PageServer"
 
-    daemon_threads = True
+    def do_GET(self) -> None:
+        name = self.path[1:]
+        if name in PARTS:
+            return self.reply(200, "text/javascript", script_path(name).read_bytes())
+        found = self.far_end.pages.get(self.path)
+        return self.reply(200 if found else 404, "text/html", (found or "").encode())
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nobody waits any more."""
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.reply(self.far_end.status, "text/plain", b"")
+
+    def reply(self, status: int, kind: str, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        # Browsers tell an isolated page the time to 5 µs, others to 100 µs.
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_args: object) -> None:
+        """Quiet."""
 
 
-class PageServer:
+class PageServer(Listening):
     """Pages, the beacon's parts, and POST /o that answers with `status`."""
 
     def __init__(self) -> None:
@@ -88,43 +107,7 @@ class PageServer:
             "/small": page_of_faros(1, with_beacon=True),
             "/empty": "<!doctype html><title>empty</title>",
         }
-        self._server = Quiet(("127.0.0.1", 0), self._handler())
-        self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def _handler(server) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - self is the handler's, inside
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                name = self.path[1:]
-                if name in PARTS:
-                    return self.reply(200, "text/javascript", script_path(name).read_bytes())
-                found = server.pages.get(self.path)
-                return self.reply(200 if found else 404, "text/html", (found or "").encode())
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self.reply(server.status, "text/plain", b"")
-
-            def reply(self, status: int, kind: str, content: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(content)))
-                # Browsers tell an isolated page the time to 5 µs, others to 100 µs.
-                self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-                self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_args: object) -> None:
-                """Quiet."""
-
-        return Handler
+        super().__init__(_PageHandler)
 
 
 @dataclass(frozen=True)

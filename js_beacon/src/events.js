@@ -23,7 +23,7 @@ const lengthOf = (name, isItem) => (/url|image/.test(name) ? MAX_URL : isItem &&
  * @param {any} [isItem]
  * @returns {any}
  */
-export const fieldsOf = (params, isItem) => {
+const fieldsOf = (params, isItem) => {
   /** @type {any} */
   const fields = {};
   /** @type {any} */

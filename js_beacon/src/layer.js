@@ -13,7 +13,7 @@ let ecommerce;
  *
  * @param {any} push
  */
-export const readPush = quietly((push) => {
+const readPush = quietly((push) => {
   const isGtag = push[0];
   const type = isGtag ? push[1] : push.event;
   const params = isGtag ? push[2] || type : push;

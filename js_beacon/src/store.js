@@ -7,7 +7,7 @@
 export let disk = {};
 
 /** @type {Record<string, any>} What earlier pages kept, and what later ones will see. */
-export let storage = disk;
+let storage = disk;
 try {
   disk = storage = localStorage;
 } catch {

@@ -3,10 +3,9 @@
 import json
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from js_beacon import PARTS, script_path
+from loadtests.listening import Listening
 from schema.events import Batch
 
 CHROMIUM_ARGS = [
@@ -30,7 +30,43 @@ CHROMIUM_ARGS = [
 HOW_TO_GET_CHROMIUM = "no Chromium found: run `apt-get install chromium`, or set BALIZA_CHROMIUM to its path"
 
 
-class FarEnd:
+class FarEndHandler(BaseHTTPRequestHandler):
+    far_end: "FarEnd"
+
+    def do_GET(self) -> None:
+        path = self.path.split("?")[0]
+        if path[1:] in PARTS:
+            return self.reply(200, "text/javascript", script_path(path[1:]).read_bytes())
+        if path == "/v1/offers":
+            self.far_end.asked.append(dict(parse_qsl(self.path.partition("?")[2])))
+            time.sleep(self.far_end.offers_after_s)
+            return self.reply(200, "application/json", json.dumps(self.far_end.offers).encode())
+        page = self.far_end.pages.get(path)
+        if page is None:
+            return self.reply(404, "text/plain", b"")
+        return self.reply(200, "text/html; charset=utf-8", page.encode())
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.far_end.headers.append({name.lower(): value for name, value in self.headers.items()})
+        self.far_end.bodies.append(body)
+        self.reply(self.far_end.answers.pop(0) if self.far_end.answers else 202, "text/plain", b"")
+
+    def reply(self, status: int, kind: str, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        more = self.far_end.page_headers if kind.startswith("text/html") else self.far_end.answer_headers
+        for name, value in more.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_args: object) -> None:
+        """Quiet."""
+
+
+class FarEnd(Listening):
     """Serves the pages given to it, the beacon's parts, offers, and POST /o; keeps every request."""
 
     def __init__(self) -> None:
@@ -43,16 +79,7 @@ class FarEnd:
         self.offers: dict[str, Any] = {"offers": []}
         self.offers_after_s = 0.0
         self.asked: list[dict[str, str]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(FarEndHandler)
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -66,42 +93,6 @@ class FarEnd:
         found = [event for event in self.events if event["type"] == kind]
         assert len(found) == 1, f"expected one {kind}, got {self.types()}"
         return found[0]
-
-    def _handler(far_end) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - self is the handler's, inside
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                path = self.path.split("?")[0]
-                if path[1:] in PARTS:
-                    return self.reply(200, "text/javascript", script_path(path[1:]).read_bytes())
-                if path == "/v1/offers":
-                    far_end.asked.append(dict(parse_qsl(self.path.partition("?")[2])))
-                    time.sleep(far_end.offers_after_s)
-                    return self.reply(200, "application/json", json.dumps(far_end.offers).encode())
-                page = far_end.pages.get(path)
-                if page is None:
-                    return self.reply(404, "text/plain", b"")
-                return self.reply(200, "text/html; charset=utf-8", page.encode())
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                far_end.headers.append({name.lower(): value for name, value in self.headers.items()})
-                far_end.bodies.append(body)
-                self.reply(far_end.answers.pop(0) if far_end.answers else 202, "text/plain", b"")
-
-            def reply(self, status: int, kind: str, content: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(content)))
-                more = far_end.page_headers if kind.startswith("text/html") else far_end.answer_headers
-                for name, value in more.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_args: object) -> None:
-                """Quiet."""
-
-        return Handler
 
 
 @pytest.fixture

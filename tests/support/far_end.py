@@ -1,11 +1,12 @@
 """The far end of the wire for tests of what sends: takes POST /o, writes down what came, answers what it is told to."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
+
+from loadtests.listening import Listening
 
 
 class Reply(NamedTuple):
@@ -24,51 +25,47 @@ class Sent(NamedTuple):
     port: int
 
 
-class FarEnd:
+class _Handler(BaseHTTPRequestHandler):
+    far_end: "FarEnd"
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        assert self.path == "/o"
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.far_end.requests.append(Sent(headers, body, self.client_address[1]))
+        reply = self.far_end.answer(body)
+        self.send_response(reply.status)
+        for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
+            self.send_header(name, value)
+        with suppress(BrokenPipeError, ConnectionResetError):  # the client may have been killed
+            self.end_headers()
+            self.wfile.write(reply.body)
+
+    def log_message(self, *_args: object) -> None:
+        """Quiet."""
+
+
+class FarEnd(Listening):
     """`answer` decides about each request; requests are kept in the order of their arrival, with those answered 503."""
 
     def __init__(self, answer: Callable[[dict[str, Any]], Reply]) -> None:
         self.requests: list[Sent] = []
         self.answer = answer
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        super().__init__(_Handler)
+        self.url = self.origin
 
     @property
     def events(self) -> list[dict[str, Any]]:
         return [event for sent in self.requests for event in sent.body["events"]]
-
-    def _handler(far_end) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - self is the handler's, inside
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_POST(self) -> None:
-                assert self.path == "/o"
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                far_end.requests.append(Sent(headers, body, self.client_address[1]))
-                reply = far_end.answer(body)
-                self.send_response(reply.status)
-                for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
-                    self.send_header(name, value)
-                with suppress(BrokenPipeError, ConnectionResetError):  # the client may have been killed
-                    self.end_headers()
-                    self.wfile.write(reply.body)
-
-            def log_message(self, *_args: object) -> None:
-                """Quiet."""
-
-        return Handler
 
 
 @contextmanager
 def far_end(answer: Callable[[dict[str, Any]], Reply] = lambda _body: Reply()) -> Iterator[FarEnd]:
     """A far end that listens on a free port until the block is left."""
     made = FarEnd(answer)
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.02,))
-    thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    try:
+        yield made
+    finally:
+        made.stop()

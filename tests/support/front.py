@@ -4,15 +4,16 @@ import http.client
 import json
 import socket
 import struct
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
+
+from loadtests.listening import Listening
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 PASS, CUT, LOSE_ANSWER = "pass", "cut", "lose answer"
@@ -39,7 +40,7 @@ class Arrival:
         return [event["type"] for event in self.body["events"]]
 
 
-class Front:
+class Front(Listening):
     """Pages by path; `fate` decides about each POST /o; `origin` is where it listens."""
 
     def __init__(self, upstream: str) -> None:
@@ -49,16 +50,7 @@ class Front:
         self.others: list[str] = []  # method and address of everything else that was handed on
         self.fate: Callable[[Arrival], Fate] = lambda _arrival: PASS
         self._upstream = urlsplit(upstream).netloc
-        self._server = _Server(self)
-        self.port = self._server.server_address[1]
-        self.origin = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(_Handler)
 
     def forget(self) -> None:
         """Begin anew with an empty notebook and a good will."""
@@ -86,29 +78,17 @@ class Front:
             connection.close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 100
-
-    def __init__(self, front: Front) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.front = front
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Browsers hang up when they like; that is no error here."""
-
-
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    far_end: Front
     protocol_version = "HTTP/1.1"
     timeout = 120
 
     def do_GET(self) -> None:
-        page = self.server.front.pages.get(self.path.split("?")[0])
+        page = self.far_end.pages.get(self.path.split("?")[0])
         if page is not None:
-            headers = [("Content-Type", "text/html; charset=utf-8"), *self.server.front.page_headers.items()]
+            headers = [("Content-Type", "text/html; charset=utf-8"), *self.far_end.page_headers.items()]
             return self.reply(200, headers, page.encode())
-        self.server.front.others.append(f"{self.command} {self.path}")
+        self.far_end.others.append(f"{self.command} {self.path}")
         return self.hand_on(b"")
 
     do_OPTIONS = do_GET  # noqa: N815 - the name is the method's
@@ -120,8 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.cut()
         headers = {name.lower(): value for name, value in self.headers.items()}
         arrival = Arrival(json.loads(body), headers, time.monotonic())
-        self.server.front.arrivals.append(arrival)
-        fate = self.server.front.fate(arrival)
+        self.far_end.arrivals.append(arrival)
+        fate = self.far_end.fate(arrival)
         if fate == CUT:
             return self.cut()
         if isinstance(fate, tuple):
@@ -131,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def hand_on(self, body: bytes, arrival: Arrival | None = None, *, is_answer_lost: bool = False) -> None:
         try:
-            status, headers, content = self.server.front.ask(self.command, self.path, dict(self.headers.items()), body)
+            status, headers, content = self.far_end.ask(self.command, self.path, dict(self.headers.items()), body)
         except (OSError, http.client.HTTPException):
             return self.cut()
         if arrival:
