@@ -105,9 +105,11 @@ def test_what_is_said_right_after_a_change_of_address_belongs_to_the_new_page(
         dataLayer.push({event: 'view_cart'}) }"""
     )
     wait_until(lambda: "view_cart" in far_end.types())
-    assert far_end.types() == ["page_view", "page_view", "view_cart"]
-    assert [event["page"]["title"] for event in far_end.events] == ["Lamp", "A", "A"]
-    assert {event["page"]["url"].removeprefix(far_end.origin) for event in far_end.events[1:]} == {"/a"}
+    # A slow machine may have shown the first page for long enough to tell how long.
+    told = [event for event in far_end.events if event["type"] != "user_engagement"]
+    assert [event["type"] for event in told] == ["page_view", "page_view", "view_cart"]
+    assert [event["page"]["title"] for event in told] == ["Lamp", "A", "A"]
+    assert {event["page"]["url"].removeprefix(far_end.origin) for event in told[1:]} == {"/a"}
 
 
 def test_reads_both_forms_of_data_layer_before_and_after(page: Page, far_end: Any, shop_page: Any, wait_until: Wait) -> None:

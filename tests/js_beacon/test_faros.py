@@ -13,6 +13,9 @@ BANNER = '<p data-faro="promotion:spring-sale" data-faro-code="RC-7" style="heig
 SPACER = '<div style="height:3000px"></div>'
 
 
+TRIES = 10  # until a busy machine does in time what a visitor does
+
+
 def contents(far_end: Any, kind: str) -> list[str]:
     return [event["content"]["id"] for event in far_end.events if event["type"] == kind]
 
@@ -32,12 +35,23 @@ def test_half_of_it_for_a_second_is_seen_once(page: Page, far_end: Any, shop_pag
 
 
 def test_a_glance_is_not_a_view(page: Page, far_end: Any, shop_page: Any) -> None:
-    page.goto(shop_page("/", body=BANNER + SPACER))
-    page.wait_for_function("window.baliza && window.baliza.ready")
-    page.wait_for_timeout(400)
-    page.evaluate("scrollTo(0, 2000)")
-    page.wait_for_timeout(1500)
-    assert contents(far_end, "faro_view") == []
+    glance = """async () => {
+      const began = performance.now();
+      document.querySelector('[data-faro]').scrollIntoView();
+      await new Promise(done => setTimeout(done, 400));
+      scrollTo(0, 0);
+      await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+      return performance.now() - began;
+    }"""
+    for number in range(TRIES):
+        page.goto(shop_page("/", body=SPACER + BANNER.replace("spring", f"s{number}") + SPACER))
+        page.wait_for_function("window.baliza && window.baliza.ready")
+        took_ms = page.evaluate(glance)
+        page.wait_for_timeout(1500)
+        if took_ms < 900:
+            break
+    assert took_ms < 900, "the machine is too busy for a glance"
+    assert f"s{number}-sale" not in contents(far_end, "faro_view")
 
 
 def test_less_than_half_is_not_seen(page: Page, far_end: Any, shop_page: Any, wait_until: Wait) -> None:
@@ -71,15 +85,23 @@ def test_what_is_added_later_counts_too(page: Page, far_end: Any, shop_page: Any
 
 
 def test_dwelling_is_a_hover_and_passing_is_not(page: Page, far_end: Any, shop_page: Any, wait_until: Wait) -> None:
-    other = '<p data-faro="category:lamps" data-faro-on="hover" style="height:100px">Lamps</p>'
-    page.goto(shop_page("/", body=BANNER.replace("<p", '<p data-faro-on="hover"') + other))
-    page.wait_for_function("window.baliza && window.baliza.ready")
-    page.hover("text=Lamps")
-    page.wait_for_timeout(100)
-    page.hover("text=Spring sale")
-    wait_until(lambda: "faro_hover" in far_end.types())
-    page.wait_for_timeout(600)
-    assert contents(far_end, "faro_hover") == ["spring-sale"]
+    for number in range(TRIES):
+        other = f'<p data-faro="category:lamps-{number}" data-faro-on="hover" style="height:100px">Lamps</p>'
+        banner = BANNER.replace("<p", '<p data-faro-on="hover"').replace("spring", f"s{number}")
+        page.goto(shop_page("/", body=banner + other))
+        page.wait_for_function("window.baliza && window.baliza.ready")
+        page.evaluate("window.over = []; addEventListener('pointerover', event => over.push(event.timeStamp), true)")
+        page.hover("text=Lamps")
+        page.wait_for_timeout(100)
+        page.hover("text=Spring sale")
+        wait_until(lambda number=number: f"s{number}-sale" in contents(far_end, "faro_hover"))  # type: ignore[misc]
+        page.wait_for_timeout(600)
+        passed_ms = page.evaluate("over.at(-1) - over[0]")
+        if passed_ms < 300:
+            break
+    assert passed_ms < 300, "the machine is too busy to pass"
+    assert contents(far_end, "faro_hover").count(f"s{number}-sale") == 1
+    assert f"lamps-{number}" not in contents(far_end, "faro_hover")
     assert contents(far_end, "faro_view") == []
 
 

@@ -14,7 +14,7 @@ from tests.support.front import Front
 from tests.support.observed import KEY, WAITING, Observed
 
 READY = "window.baliza && window.baliza.ready"
-WITHIN_S = 20.0
+WITHIN_S = 30.0
 _numbers = count(1)
 
 

@@ -58,7 +58,7 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A visitor's browser, whose pages write down beside the beacon's queue what was recorded."""
     made = browser.new_context()
-    made.set_default_timeout(15_000)
+    made.set_default_timeout(30_000)
     made.add_init_script(TRUTH)
     yield made
     made.close()

@@ -24,13 +24,13 @@ POLICIES = {
 }
 
 
-def visit_until_offered(page: Page, shop: LiveShop, host: str) -> None:
-    """On a busy machine offers may come after the 300 ms that the widget gives them."""
-    for _ in range(10):
+def visit_until_offered(page: Page, shop: LiveShop, host: str) -> int:
+    """How many visits it took: on a busy machine offers may come after the 300 ms that the widget gives them."""
+    for visits in range(1, 11):
         shop.visit(page, "/strict", shop.at(host))
         page.wait_for_timeout(500)
         if page.query_selector("article"):
-            return
+            return visits
     raise AssertionError(f"no offers on the page; asked for {shop.front.others}")
 
 
@@ -50,14 +50,15 @@ def test_nothing_is_violated(page: Page, shop: LiveShop, name: str, host: str) -
     if nonce:
         data = data.replace("<script", f"<script {nonce}")
     shop.page("/strict", tag=nonce, body=(data if nonce else "") + WIDGET, script=shop.origin + "/b.js")
-    visit_until_offered(page, shop, host)
+    visits = visit_until_offered(page, shop, host)
     searched = search(page)
     visitor = visitor_of(page)
     wanted = {"page_view", "search", "faro_view", "offer_shown"} | ({"view_item"} if nonce else set())
     until(lambda: wanted <= set(shop.observed.types(visitor)), f"expected {wanted}")
     shop.until_sent(page)
     session = counted_once(shop, visitor)
-    assert (session["search_term"], session["item_views"]) == (searched[0], int(bool(nonce)))
+    assert session["search_term"] == searched[0]
+    assert int(bool(nonce)) <= session["item_views"] <= visits * int(bool(nonce))
     assert page.evaluate("window.violated") == []
     assert problems == []
 
