@@ -90,8 +90,11 @@ class Connection:
             raise TooLarge(HEAD_TOO_LARGE)
         if not self._in_head:
             return  # a trailer: nothing here waits for one, and a proxy that cleans headers may not clean these
-        headers, key, text = self._headers, name.decode("latin-1").lower(), value.decode("latin-1")
+        # The parser leaves blanks behind a value: "Sec-GPC: 1 " is a 1 all the same.
+        headers, key, text = self._headers, name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")
         if key in headers:
+            if key == "host":
+                raise BadRequest("expected one Host header, got two")
             text = headers[key] + ("; " if key == "cookie" else ", ") + text
         headers[key] = text
 

@@ -1,76 +1,15 @@
-import selectors
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schema.events import MAX_BODY_BYTES
+from tests.support.ends import TIMEOUT_S, Ends
 from tests.support.wire import all_answers, chunked, get, post, split_answer
 from tracker.connection import KEEP_ALIVE_S, LINGER_S, MAX_HEAD_BYTES, MAX_PIPELINED, MAX_UNREAD_BYTES, Connection
-from tracker.request import Answer, Request
-
-TIMEOUT_S = 5.0
-
-
-@dataclass
-class Ends:
-    """A connection on one end of a socket pair, a client on the other. Answers repeat the request, at once or when told."""
-
-    at_once: bool = True
-    now: float = 100.0
-    requests: list[Request] = field(default_factory=list)
-    forgotten: list[Connection] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.client, server = socket.socketpair()
-        self.client.settimeout(2)
-        self.selector = selectors.DefaultSelector()
-        self.connection = Connection(
-            server, "192.0.2.7", self.selector, self._handle, self.forgotten.append, TIMEOUT_S, self.now
-        )
-
-    def _handle(self, _connection: Connection, request: Request) -> None:
-        self.requests.append(request)
-        if self.at_once:
-            self.answer(request)
-
-    def answer(self, request: Request, padding: int = 0) -> None:
-        body = f"{request.method} {request.target} {len(request.body)}".encode() + b"." * padding
-        self.connection.answer(Answer(200, [], body), self.now, head_only=request.method == "HEAD")
-
-    def turn(self) -> None:
-        """Let the connection do all it can do now."""
-        while ready := self.selector.select(0) if self.selector.get_map() else []:
-            for key, mask in ready:
-                key.data.on_event(mask, self.now)
-
-    def send(self, data: bytes) -> None:
-        for start in range(0, len(data), 32_768):
-            self.client.sendall(data[start : start + 32_768])
-            self.turn()
-
-    def received(self) -> bytes:
-        """What has come back so far."""
-        parts = []
-        self.client.setblocking(False)
-        try:
-            while data := self.client.recv(1 << 20):
-                parts.append(data)
-                self.turn()
-        except (BlockingIOError, ConnectionResetError):
-            pass
-        return b"".join(parts)
-
-    def statuses(self) -> list[int]:
-        return [answer.status for answer in all_answers(self.received())]
-
-    def close(self) -> None:
-        self.client.close()
-        self.connection.close()
-        self.selector.close()
+from tracker.request import Request
 
 
 @pytest.fixture
@@ -155,6 +94,11 @@ def test_joins_headers_given_twice(ends: Ends) -> None:
     ends.send(get("/", "X-Forwarded-For: 192.0.2.1", "Cookie: a=1", "x-forwarded-for: 192.0.2.2", "Cookie: b=2"))
     assert ends.requests[0].header("x-forwarded-for") == "192.0.2.1, 192.0.2.2"
     assert ends.requests[0].header("cookie") == "a=1; b=2"
+
+
+def test_blanks_around_a_value_are_no_part_of_it(ends: Ends) -> None:
+    ends.send(get("/", "Sec-GPC: \t 1 \t ", "X-Empty:  "))
+    assert (ends.requests[0].header("sec-gpc"), ends.requests[0].header("x-empty")) == ("1", "")
 
 
 def test_refuses_announced_large_body_before_it_comes(ends: Ends) -> None:
@@ -253,6 +197,7 @@ def test_refuses_too_many_headers(ends: Ends) -> None:
         b"GET /o HTTP/9.9\r\nHost: x\r\n\r\n",
         get("/", "X-Nul: a\x00b"),
         b"GET / HTTP/1.1\r\nX Y: 1\r\n\r\n",
+        get("/", "Host: other.test"),
         post(b"abc", "Content-Length: 4"),
         post(b"abc", "Transfer-Encoding: chunked"),
         post(b"").replace(b"Content-Length: 0", b"Content-Length: -1"),
@@ -262,7 +207,7 @@ def test_refuses_too_many_headers(ends: Ends) -> None:
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ],
     ids=[
-        "binary", "unknown method", "unknown version", "NUL in header", "space in header name", "two lengths",
+        "binary", "unknown method", "unknown version", "NUL in header", "space in header name", "two hosts", "two lengths",
         "length and chunks", "negative length", "not chunked last", "chunk size", "CONNECT", "HTTP/2",
     ],
 )  # fmt: skip
