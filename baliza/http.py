@@ -9,7 +9,7 @@ import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from baliza.errors import BadRequest, BalizaError, Forbidden, StoreDown, Unauthorized, problem
+from baliza.errors import BadRequest, BalizaError, Forbidden, StoreDown, TooManyEvents, Unauthorized, problem
 from baliza.metrics import exposition
 from baliza.sites import Site, SiteRegistry
 
@@ -42,7 +42,7 @@ def json_answer(body: object, status: int = 200) -> Response:
 def problem_answer(error: BalizaError) -> Response:
     """The error as application/problem+json, with Retry-After where trying again can help."""
     answer = Response(msgspec.json.encode(problem(error)), error.status, mimetype="application/problem+json")
-    if isinstance(error, StoreDown):
+    if isinstance(error, (StoreDown, TooManyEvents)):
         answer.headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, Unauthorized):
         answer.headers["WWW-Authenticate"] = "Bearer"

@@ -35,13 +35,14 @@ def raising(error: BaseException) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_error_of_ours_is_a_problem(kind: type[BalizaError]) -> None:
-    answer = ask(raising(kind("expected this, got that")))
+    more = {"retry_after_s": 7} if kind is errors.TooManyEvents else {}
+    answer = ask(raising(kind("expected this, got that", **more)))
     assert answer.status_code == kind.status
     assert answer.mimetype == "application/problem+json"
     assert answer.json == {
         "type": "about:blank", "title": kind.title, "status": kind.status, "detail": "expected this, got that",
     }  # fmt: skip
-    assert ("Retry-After" in answer.headers) == issubclass(kind, StoreDown)
+    assert ("Retry-After" in answer.headers) == issubclass(kind, StoreDown | errors.TooManyEvents)
     assert ("WWW-Authenticate" in answer.headers) == issubclass(kind, errors.Unauthorized)
 
 
