@@ -7,10 +7,12 @@ from typing import Final
 from flask import Flask
 
 from baliza import stores
+from baliza.metrics import read_with
 from baliza.servers import serve_wsgi
 from baliza.settings import Settings
 from baliza.sites import CachedRegistry
 from console.app import create_app, history_answers
+from tracker.receipts_gauges import ReceiptGauges
 
 __all__ = ["console_wsgi", "serve_console"]
 
@@ -23,6 +25,9 @@ def console_wsgi(settings: Settings) -> Flask:
     redis = stores.redis(settings)
     history = stores.History(lambda: stores.clickhouse(settings, REPORT_TIMEOUT_S))
     asked = stores.History(lambda: stores.clickhouse(settings, READY_TIMEOUT_S))
+    # Asked under a lock: one connection is enough, whichever thread it is.
+    gauges_client = stores.clickhouse(settings, READY_TIMEOUT_S)
+    read_with(ReceiptGauges(redis, stores.History(lambda: gauges_client), settings))
     return create_app(
         settings,
         redis,

@@ -1,5 +1,6 @@
 """Start the collector and the ingest loop with real connections and clocks."""
 
+import logging
 import os
 import socket
 import threading
@@ -13,16 +14,23 @@ from baliza.errors import StoreDown
 from baliza.http import Probe
 from baliza.lease import Lease
 from baliza.loops import run_loop
+from baliza.metrics import read_with
 from baliza.servers import GunicornServer, allow_connections, bind_address
 from baliza.settings import Settings
 from baliza.sites import CachedRegistry
 from tracker.app import create_app
 from tracker.edge import EdgeApp
 from tracker.ingest import Ingest, oldest_waiting_s
+from tracker.quarantine import forget_old
+from tracker.receipts_gauges import ReceiptGauges
 from tracker.wsgi_bridge import Wsgi
 
 # An insert takes a second; a history that is silent for longer hangs, and the batch is repeated with the same token.
 INSERT_TIMEOUT_S: Final = 60.0
+ASK_TIMEOUT_S: Final = 10.0
+FORGET_EVERY_S: Final = 3600.0
+
+log = logging.getLogger("baliza.ingest")
 
 __all__ = ["serve_edge", "serve_ingest", "serve_tracker", "tracker_wsgi"]
 
@@ -74,7 +82,22 @@ def serve_ingest(settings: Settings) -> None:
     lease = Lease(redis, f"ingest-{settings.ingest_worker}", owner, time.monotonic)
     ingest = Ingest(settings, redis, stores.History(lambda: client), lease, owner, now_ms)
 
+    asked = stores.clickhouse(settings, ASK_TIMEOUT_S)
+    read_with(ReceiptGauges(redis, stores.History(lambda: asked), settings))
+
     def loop(_settings: Settings, stop: threading.Event) -> None:
+        threading.Thread(target=_forget_old, args=(redis, settings, stop), name="quarantine", daemon=True).start()
         ingest.run(stop)
 
     run_loop("ingest", settings, loop, _probes(settings, redis))
+
+
+def _forget_old(redis: stores.RedisClient, settings: Settings, stop: threading.Event) -> None:
+    """Throw out, every hour, what has been in quarantine for too long."""
+    wait_s = 0.0
+    while not stop.wait(wait_s):
+        wait_s = FORGET_EVERY_S
+        try:
+            forget_old(redis, settings.partitions, now_ms())
+        except StoreDown as error:
+            log.info("the quarantine is looked at again in an hour: %s", error)

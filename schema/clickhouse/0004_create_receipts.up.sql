@@ -4,11 +4,11 @@ CREATE TABLE receipts
 (
     site      LowCardinality(String),
     hour      DateTime('UTC') COMMENT 'the hour of receipt',
-    received  UInt64,
-    taken     UInt64 COMMENT 'new to us: rows of events, bots included',
-    duplicate UInt64 COMMENT 'had been taken before',
-    consent   UInt64 COMMENT 'dropped, because the visitor had not consented',
-    rejected  UInt64 COMMENT 'not valid'
+    received  Int64,
+    taken     Int64 COMMENT 'new to us: rows of events, bots included',
+    duplicate Int64 COMMENT 'had been taken before',
+    consent   Int64 COMMENT 'dropped, because the visitor had not consented',
+    rejected  Int64 COMMENT 'not valid'
 )
 ENGINE = SummingMergeTree
 ORDER BY (site, hour)
