@@ -93,6 +93,11 @@ def pending(client: Client, known: list[Migration] | None = None) -> list[Migrat
 def migrate(client: Client, told: Callable[[Migration], None] = lambda _step: None) -> list[Migration]:
     """Apply what is pending, in order; `told` hears of each before it runs. Answers what was applied."""
     steps = pending(client)
+    if steps and _is_clustered(client):
+        raise MigrationError(
+            f"this history is a cluster, and {len(steps)} migrations are to be applied to all of it: "
+            f"run what `baliza migrate --print-for-cluster NAME --after {steps[0].number - 1}` prints"
+        )
     for step in steps:
         told(step)
         _run(client, step, step.up, active=1)
@@ -106,6 +111,11 @@ def migrate_down(client: Client, to: int) -> Iterator[Migration]:
         if step.number > to and step.number in done:
             _run(client, step, step.down, active=0)
             yield step
+
+
+def _is_clustered(client: Client) -> bool:
+    found = client.execute("SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = 'events'")
+    return bool(found == [("Distributed",)])
 
 
 def _run(client: Client, step: Migration, statement: str, *, active: int) -> None:

@@ -117,6 +117,8 @@ def clickhouse(settings: Settings, timeout_s: float | None = None) -> Client:
     `timeout_s`: seconds of silence after which the history counts as down, in place of the driver's five minutes.
     """
     client = Client.from_url(clickhouse_url(settings))
+    # Of a cluster, an insert into all shards is done when they have it; else one server would keep it for the others.
+    client.settings.setdefault("distributed_foreground_insert", 1)
     if timeout_s is not None:
         client.connection.send_receive_timeout = timeout_s
         client.connection.sync_request_timeout = min(timeout_s, client.connection.sync_request_timeout)

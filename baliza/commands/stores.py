@@ -2,25 +2,37 @@
 
 import re
 from dataclasses import fields
+from urllib.parse import urlsplit
 
 import click
 
 from baliza import stores
 from baliza.errors import BadSetting
 from baliza.migrations import migrate as apply
+from baliza.migrations import migrations
+from baliza.migrations_cluster import clustered
 from baliza.settings import Settings, load_settings
 
 __all__ = ["migrate", "settings"]
 
 
 @click.command()
-def migrate() -> None:
+@click.option("--print-for-cluster", "cluster", metavar="NAME", help="run nothing; print the SQL for a ClickHouse cluster")
+@click.option("--after", type=click.IntRange(0), default=0, help="with it: only migrations after this number")
+def migrate(cluster: str | None, after: int) -> None:
     """Bring ClickHouse's tables and the live store's functions up to date.
 
     \b
     Example: BALIZA_CLICKHOUSE_URL=clickhouse://default@localhost:9000/baliza baliza migrate
+             baliza migrate --print-for-cluster shop | clickhouse-client --multiquery
     """
     chosen = load_settings()
+    if cluster:
+        # Nothing has to run yet: where nothing says what the database is called, it has the usual name.
+        database = urlsplit(chosen.clickhouse_url).path.strip("/") or "baliza"
+        for statement in clustered([step for step in migrations() if step.number > after], cluster, database):
+            click.echo(f"{statement};\n")
+        return
     stores.create_database(chosen)
     client = stores.clickhouse(chosen)
     try:
