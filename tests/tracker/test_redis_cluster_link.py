@@ -15,11 +15,11 @@ from baliza.errors import StoreDown
 from baliza.settings import Settings
 from schema import keys
 from tests.support.valkey_cluster import PASSWORD, ValkeyCluster
-from tests.tracker.test_redislink import Drive, Driven, Replies, drive
+from tests.tracker.test_redislink import Drive, Driven, Replies, drive, valkey_url
 from tracker.redis_cluster_link import ClusterLink, open_link
 from tracker.redislink import RedisLink, tag_of
 
-__all__ = ["drive"]
+__all__ = ["drive", "valkey_url"]
 
 pytestmark = pytest.mark.redis
 PARTITIONS = range(12)

@@ -65,6 +65,12 @@ def drive() -> Iterator[Callable[..., Driven]]:
 Drive = Callable[..., Driven]
 
 
+@pytest.fixture(scope="session")
+def valkey_url(valkey: EmbeddedValkey) -> str:
+    """One server, also where the other tests run on a cluster."""
+    return valkey.url
+
+
 @pytest.fixture
 def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
     server = EmbeddedValkey(tmp_path)
