@@ -52,7 +52,7 @@ class Rejection:
         return len(self.raw) > MAX_EVENT_BYTES
 
 
-@dataclass
+@dataclass(slots=True)
 class Decoded:
     """A batch of which `events` are good. `body` holds exactly these, as JSON; `times_ms` are by the corrected clock.
 
@@ -91,10 +91,12 @@ def decode(body: bytes, window: TimeWindow) -> Decoded:
         except (ValueError, RecursionError):
             return _decode_apart(body, window)
         shift = _clock_shift_ms(batch.sent_at, window)
-        times = [_to_ms(event) + shift for event in batch.events]
-        if not any(find_problem(event, at, window) for event, at in zip(batch.events, times, strict=True)):
-            agent = batch.user_agent or ""
-            return Decoded(batch.key or "", batch.visitor or "", batch.events, times, body, user_agent=agent)
+        events = batch.events
+        times = [_to_ms(event) + shift for event in events]
+        for event, at in zip(events, times, strict=True):
+            if find_problem(event, at, window):
+                return _decode_apart(body, window)
+        return Decoded(batch.key or "", batch.visitor or "", events, times, body, user_agent=batch.user_agent or "")
     return _decode_apart(body, window)
 
 

@@ -9,9 +9,11 @@ from tracker.explain import MONEY, complaint, shown
 
 __all__ = ["Problem", "TimeWindow", "find_problem"]
 
+ZERO: Final = Decimal(0)
 # Clocks that were never set say 1970; nothing that a shop sends happened before web shops did.
 YEAR_2000_MS: Final = 946_684_800_000
 FAROS: Final = frozenset({"faro_view", "faro_hover", "faro_click"})
+NEEDS_FIELDS: Final = FAROS | {"purchase", "consent"}
 
 
 class TimeWindow(NamedTuple):
@@ -35,12 +37,18 @@ class Problem(NamedTuple):
 
 def find_problem(event: Event, at_ms: int, window: TimeWindow) -> Problem | None:
     """The first thing wrong with a decoded event that happened at `at_ms` (corrected clock), or None."""
-    return _time_problem(event, at_ms, window) or _item_problem(event) or _money_problem(event) or _field_problem(event)
+    now = window.received_ms
+    if not now - (window.late_ms or 0) <= at_ms <= now and (problem := _time_problem(event, at_ms, window)):
+        return problem
+    if event.items:
+        if problem := _item_problem(event):
+            return problem
+    elif event.type in NEEDS_ITEMS:
+        return Problem(f"at least one item in a {event.type}", "none", "items")
+    return _money_problem(event) or (_field_problem(event) if event.type in NEEDS_FIELDS else None)
 
 
 def _time_problem(event: Event, at_ms: int, window: TimeWindow) -> Problem | None:
-    if window.received_ms - (window.late_ms or 0) <= at_ms <= window.received_ms:
-        return None
     if at_ms > window.received_ms + window.future_ms:
         expected = "a time that is not in the future"
     elif window.late_ms is not None and at_ms < window.received_ms - window.late_ms:
@@ -53,8 +61,6 @@ def _time_problem(event: Event, at_ms: int, window: TimeWindow) -> Problem | Non
 
 
 def _item_problem(event: Event) -> Problem | None:
-    if not event.items:
-        return Problem(f"at least one item in a {event.type}", "none", "items") if event.type in NEEDS_ITEMS else None
     for place, item in enumerate(event.items):
         if item.price is not None and not _is_money(item.price):
             return _amount_problem(item.price, f"items[{place}].price")
@@ -64,7 +70,8 @@ def _item_problem(event: Event) -> Problem | None:
 
 
 def _is_money(amount: Decimal) -> bool:
-    return amount.is_finite() and 0 <= amount <= MAX_MONEY
+    # Nothing compares with what is no number, so that is asked first.
+    return amount.is_finite() and ZERO <= amount <= MAX_MONEY
 
 
 def _amount_problem(amount: Decimal, field: str) -> Problem:
@@ -73,13 +80,16 @@ def _amount_problem(amount: Decimal, field: str) -> Problem:
 
 
 def _money_problem(event: Event) -> Problem | None:
-    for name, amount in (("value", event.value), ("shipping", event.shipping), ("tax", event.tax)):
-        if amount is not None and not _is_money(amount):
-            return _amount_problem(amount, name)
-    if event.currency is not None:
-        known = event.currency in CURRENCIES
-        return None if known else Problem('an ISO 4217 code like "EUR"', shown(event.currency), "currency")
-    return Problem("an ISO 4217 code with a value", "none", "currency") if event.value is not None else None
+    value, shipping, tax, currency = event.value, event.shipping, event.tax, event.currency
+    if value is not None and not _is_money(value):
+        return _amount_problem(value, "value")
+    if shipping is not None and not _is_money(shipping):
+        return _amount_problem(shipping, "shipping")
+    if tax is not None and not _is_money(tax):
+        return _amount_problem(tax, "tax")
+    if currency is None:
+        return Problem("an ISO 4217 code with a value", "none", "currency") if value is not None else None
+    return None if currency in CURRENCIES else Problem('an ISO 4217 code like "EUR"', shown(currency), "currency")
 
 
 def _purchase_problem(event: Event) -> Problem | None:

@@ -5,7 +5,7 @@ in the edge worker, where many requests share one round trip, and in tests. It d
 """
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ class Dropped(Enum):
 
 REASONS: Final = tuple(reason.value for reason in Dropped)
 # Origins are the senders' own words, so what is known of them is bounded.
-SENDERS_MOST: Final = 1_000
+KNOWN_MOST: Final = 2_000
 
 
 @dataclass(slots=True)
@@ -90,6 +90,13 @@ class Tally:
         return {reason: getattr(self, reason) for reason in REASONS if getattr(self, reason)}
 
 
+@dataclass(slots=True)
+class _Known:
+    registry: SiteRegistry | None
+    senders: dict[tuple[str | None, ...], Sender] = field(default_factory=dict)
+    readable: dict[tuple[str, bool], list[Header]] = field(default_factory=dict)
+
+
 @dataclass
 class Collector:
     """What a request is judged by. `registry` None: the live store was never reached. `count` hears each tally."""
@@ -105,12 +112,11 @@ class Collector:
         self._late_ms, self._future_ms = self.settings.late_max_s * 1000, self.settings.future_max_s * 1000
         # A browser may repeat an event that was taken for as long as a late one is accepted.
         self._rules = session_rules(idle_ms, max_ms, max(keys.DEDUPE_MIN_MS, self._late_ms))
-        self._senders: dict[tuple[str | None, ...], Sender] = {}
-        self._senders_of = self.registry
+        self._found_out = _Known(self.registry)
 
     def steps(self, request: Request) -> Steps:
         """Answer one request to /o or /o.gif. Yields commands, is sent their replies; StoreDown may be thrown in."""
-        if request.path == "/o.gif":
+        if request.target != "/o" and request.path == "/o.gif":
             return (yield from self._pixel(request))
         if request.method == "OPTIONS":
             return Answer(204, cors_headers(request, self.registry, preflight=True))
@@ -120,13 +126,30 @@ class Collector:
             answer = problem_answer(error)
             if isinstance(error, WrongMethod):
                 answer.headers.append(("Allow", "POST, OPTIONS"))
-        answer.headers.extend(cors_headers(request, self.registry, refused=answer.status >= 400))
+        if "origin" in request.headers:
+            answer.headers.extend(self._readable(request, refused=answer.status >= 400))
         return answer
+
+    def _readable(self, request: Request, *, refused: bool) -> list[Header]:
+        """As cors_headers, which asks every site."""
+        said = (request.headers["origin"], refused)
+        known = self._known()
+        headers = known.readable.get(said)
+        if headers is None:
+            headers = known.readable[said] = cors_headers(request, self.registry, refused=refused)
+        return headers
+
+    def _known(self) -> "_Known":
+        """What was found out about senders, while the sites are the same and there is room."""
+        known = self._found_out
+        if known.registry is not self.registry or len(known.senders) + len(known.readable) > KNOWN_MOST:
+            known = self._found_out = _Known(self.registry)
+        return known
 
     def _observations(self, request: Request) -> Steps:
         if request.method != "POST":
             raise WrongMethod(f"expected POST /o, got {request.method}")
-        if request.header("content-encoding") not in ("", "identity"):
+        if "content-encoding" in request.headers and request.header("content-encoding") not in ("", "identity"):
             raise BadRequest(f"expected a body without content encoding, got {request.header('content-encoding')}")
         tally, rejected, headers = yield from self._take(request, request.body, "browser")
         answer = _answer(tally, rejected)
@@ -178,16 +201,12 @@ class Collector:
 
     def _browser(self, request: Request, key: str, kind: str) -> Sender:
         """As admit_browser. A site's pages come with few origins and wishes: who was admitted once is known."""
-        if self._senders_of is not self.registry:
-            self._senders, self._senders_of = {}, self.registry
         headers = request.headers
         said = (key, kind, headers.get("origin"), headers.get("sec-gpc"), headers.get("dnt"))
-        sender = self._senders.get(said)
+        known = self._known()
+        sender = known.senders.get(said)
         if sender is None:
-            sender = admit_browser(request, self.registry, key, kind)
-            if len(self._senders) >= SENDERS_MOST:
-                self._senders.clear()
-            self._senders[said] = sender
+            sender = known.senders[said] = admit_browser(request, self.registry, key, kind)
         return sender
 
     def _record(

@@ -32,6 +32,17 @@ KEEP_ALIVE_S: Final = 60.0
 LINGER_S: Final = 2.0
 TOO_SLOW: Final = Answer(408, [("Content-Type", "text/plain")], b"too slow\n")
 
+# Every client writes the same few names, each in its own way.
+_NAMES: Final = {
+    spelt.encode(): name
+    for name in (
+        "accept", "accept-encoding", "accept-language", "connection", "content-length", "content-type", "cookie", "dnt",
+        "host", "origin", "referer", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-gpc", "user-agent",
+        "x-forwarded-for",
+    )
+    for spelt in (name, name.title())
+}  # fmt: skip
+
 Handle = Callable[["Connection", Request], None]
 Forget = Callable[["Connection"], None]
 
@@ -72,9 +83,10 @@ class Connection:
 
     def _reset(self) -> None:
         self._target = b""
+        self._lines: list[tuple[bytes, bytes]] = []
         self._headers: dict[str, str] = {}
-        self._body = bytearray()
-        self._head_bytes = self._unfinished_bytes = 0
+        self._body: list[bytes] = []
+        self._body_bytes = self._trailer_bytes = self._unfinished_bytes = 0
 
     # --- the parser's callbacks ---
 
@@ -85,32 +97,38 @@ class Connection:
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > MAX_HEAD_BYTES:
+        # Of a trailer nothing is kept: nobody waits for one, and a proxy that cleans headers may not clean these.
+        if self._in_head:
+            self._lines.append((name, value))
+            return
+        self._trailer_bytes += len(name) + len(value)
+        if self._trailer_bytes > MAX_HEAD_BYTES:
             raise TooLarge(HEAD_TOO_LARGE)
-        if not self._in_head:
-            return  # a trailer: nothing here waits for one, and a proxy that cleans headers may not clean these
-        # The parser leaves blanks behind a value: "Sec-GPC: 1 " is a 1 all the same.
-        headers, key, text = self._headers, name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")
-        if key in headers:
-            if key == "host":
-                raise BadRequest("expected one Host header, got two")
-            text = headers[key] + ("; " if key == "cookie" else ", ") + text
-        headers[key] = text
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        if self._head_bytes + len(self._target) > MAX_HEAD_BYTES or len(self._headers) > MAX_HEADERS:
+        headers, size = self._headers, len(self._target)
+        for name, value in self._lines:
+            size += len(name) + len(value)
+            # The parser leaves blanks behind a value: "Sec-GPC: 1 " is a 1 all the same.
+            key, text = _NAMES.get(name) or name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")
+            if key in headers:
+                if key == "host":
+                    raise BadRequest("expected one Host header, got two")
+                text = headers[key] + ("; " if key == "cookie" else ", ") + text
+            headers[key] = text
+        if size > MAX_HEAD_BYTES or len(self._lines) > MAX_HEADERS:
             raise TooLarge(HEAD_TOO_LARGE)
-        length = self._headers.get("content-length", "0")
+        length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
             raise TooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got {length}")
-        if self._headers.get("expect", "").lower() == "100-continue" and self._parser.get_http_version() == "1.1":
+        if "expect" in headers and headers["expect"].lower() == "100-continue" and self._parser.get_http_version() == "1.1":
             self._out += b"HTTP/1.1 100 Continue\r\n\r\n"
 
     def on_body(self, part: bytes) -> None:
-        self._body += part
-        if len(self._body) > MAX_BODY_BYTES:
+        self._body.append(part)
+        self._body_bytes += len(part)
+        if self._body_bytes > MAX_BODY_BYTES:
             raise TooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got more")
 
     def on_message_complete(self) -> None:
@@ -120,7 +138,10 @@ class Connection:
             raise BadRequest("expected a request to this server, got CONNECT")
         if "upgrade" in self._headers and self._parser.should_upgrade():
             return  # the body is still to come: see _feed
-        request = Request(method, origin_form(self._target.decode("latin-1")), self._headers, bytes(self._body), self._peer)
+        target = self._target.decode("latin-1")
+        if not target.startswith("/"):
+            target = origin_form(target)
+        request = Request(method, target, self._headers, b"".join(self._body), self._peer)
         self._queue.append((request, self._parser.should_keep_alive()))
         self._queued_bytes += len(request.body)
         self._reset()
@@ -244,6 +265,10 @@ class Connection:
         """
         if self.closed:
             return
+        if self._events == selectors.EVENT_READ and not (
+            self._out or self._closing or self._ended or self._failed or self._queue or self._queued_bytes
+        ):
+            return  # as nearly always: all is said, more may come
         if not self._out and (self._closing or (self._ended and not self.busy and not self._queue)):
             self._finish()
             return

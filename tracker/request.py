@@ -59,17 +59,24 @@ class Answer:
 
     def head(self, connection: str = "") -> bytes:
         """The answer's head as bytes on the wire, up to and with the empty line. `connection` empty: no such header."""
-        lines = [_STATUS_LINES.get(self.status) or f"HTTP/1.1 {self.status} Other"]
-        lines += [f"{name}: {value}" for name, value in self.headers]
-        if self.has_body:
-            lines.append(f"Content-Length: {len(self.body) if self.length is None else self.length}")
-        if connection:
-            lines.append(f"Connection: {connection}")
-        text = "\r\n".join(lines)
-        if text.count("\n") >= len(lines) or text.count("\r") >= len(lines):
-            # A value that breaks the line could pass for a header of ours.
-            text = "\r\n".join(" ".join(line.splitlines()) for line in lines)
-        return f"{text}\r\n\r\n".encode("latin-1", "replace")
+        length = (len(self.body) if self.length is None else self.length) if self.has_body else None
+        return _head(self.status, tuple(self.headers), length, connection)
+
+
+# Nearly all answers of the hot path are one of a few.
+@lru_cache(maxsize=1024)
+def _head(status: int, headers: tuple[tuple[str, str], ...], length: int | None, connection: str) -> bytes:
+    lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Other"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if length is not None:
+        lines.append(f"Content-Length: {length}")
+    if connection:
+        lines.append(f"Connection: {connection}")
+    text = "\r\n".join(lines)
+    if text.count("\n") >= len(lines) or text.count("\r") >= len(lines):
+        # A value that breaks the line could pass for a header of ours.
+        text = "\r\n".join(" ".join(line.splitlines()) for line in lines)
+    return f"{text}\r\n\r\n".encode("latin-1", "replace")
 
 
 def problem_answer(error: BalizaError) -> Answer:
