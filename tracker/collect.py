@@ -40,6 +40,7 @@ from tracker.observe import (
 )
 from tracker.pixel import header_text, pixel_body
 from tracker.quarantine import refuse_command
+from tracker.rate import RateLimits
 from tracker.request import PIXEL, Answer, Request, client_address, problem_answer, truncated
 
 __all__ = ["Collector", "Commands", "Dropped", "Steps", "Tally"]
@@ -111,6 +112,7 @@ class Collector:
         idle_ms, max_ms = self.settings.session_idle_s * 1000, self.settings.session_max_s * 1000
         self._late_ms, self._future_ms = self.settings.late_max_s * 1000, self.settings.future_max_s * 1000
         # A browser may repeat an event that was taken for as long as a late one is accepted.
+        self._limits = RateLimits(self.settings)
         self._rules = session_rules(idle_ms, max_ms, max(keys.DEDUPE_MIN_MS, self._late_ms))
         self._found_out = _Known(self.registry)
 
@@ -182,7 +184,9 @@ class Collector:
     ) -> Generator[Commands, Sequence[Any], tuple[Tally, list[Rejection], list[Header]]]:
         """Judge a body and record what is good in it. Answers what became of it, and the headers that go with that."""
         server = admit_server(request, self.registry) if kind == "browser" and "authorization" in request.headers else None
-        now_ms = self.now_ms()
+        network, now_ms = self._network(request), self.now_ms()
+        if server is None:
+            self._limits.check_network(network, now_ms)
         decoded = decode(body, TimeWindow(now_ms, None if server else self._late_ms, self._future_ms))
         sender = server or self._browser(request, decoded.key, kind)
         good, bad = decoded, decoded.rejected
@@ -194,7 +198,11 @@ class Collector:
         if bad:
             bad = [each for each in bad if sender.allows(said_consent(each.raw))]
         headers = [] if decoded.visitor else self._name_visitor(request, sender, good)
-        context = self._context(request, sender, good, tally, now_ms)
+        if server is None:
+            self._limits.count_browser(sender.site.name, good.visitor, network, tally.received, now_ms)
+        else:
+            self._limits.count_server(sender.site.name, tally.received, now_ms)
+        context = self._context(request, sender, good, tally, network, now_ms)
         yield from self._record(good, bad, context, tally)
         self.count(sender.site.name, tally)
         return tally, decoded.rejected, headers
@@ -248,17 +256,21 @@ class Collector:
         mine = {place for place, reply in zip(first.values(), replies, strict=True) if reply == CLAIMED}
         return [place for place in range(len(decoded.events)) if place in mine or place not in orders]
 
-    def _context(self, request: Request, sender: Sender, decoded: Decoded, tally: Tally, now_ms: int) -> Context:
-        site, kind, headers, peer = sender.site, sender.kind, request.headers, request.peer
-        if self.settings.trusted_proxies:
-            peer = client_address(peer, headers.get("x-forwarded-for", ""), self.settings.trusted_proxies)
+    def _network(self, request: Request) -> str:
+        peer, proxies = request.peer, self.settings.trusted_proxies
+        return truncated(client_address(peer, request.header("x-forwarded-for"), proxies) if proxies else peer)
+
+    def _context(
+        self, request: Request, sender: Sender, decoded: Decoded, tally: Tally, network: str, now_ms: int
+    ) -> Context:
+        site, kind, headers = sender.site, sender.kind, request.headers
         return Context(
             site.name,
             decoded.visitor,
             now_ms,
             kind,
             kind == "server" or site.trust_browser,
-            truncated(peer),
+            network,
             decoded.user_agent if kind == "server" else headers.get("user-agent", "")[:500],
             site.count_automation,
             consent=tally.consent,

@@ -45,10 +45,11 @@ class Load:
     def _talk(self, wire: Wire, name: str, numbers: "count[int]") -> None:
         headers = () if self._keep_alive else ("Connection: close",)
         while not self._stop.is_set():
-            event_id = f"{name}-{next(numbers)}"
+            number = next(numbers)
+            event_id, visitor = f"{name}-{number}", f"{name}-{number // 100}"  # no visitor sends without end
             began = time.monotonic()
             try:
-                answer = wire.ask(post(batch(event_id, visitor=name), *headers))
+                answer = wire.ask(post(batch(event_id, visitor=visitor), *headers))
             except OSError as error:
                 with self._lock:
                     self.broken.append(f"{event_id}: {error!r}")
