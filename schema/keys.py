@@ -9,7 +9,8 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | {pN}:seen1:<site>:<visitor>  | set    | the same, of the time before                                | dedupe            |
 | {pN}:events                  | stream | accepted events, one entry a request                        | until in history  |
 | {pN}:quarantine              | stream | rejected events with their reason                           | QUARANTINE_…      |
-| {pN}:quarantine:tally        | hash   | bytes in it; how many were thrown out, and how many aged    | for ever          |
+| {pN}:quarantine:tally        | hash   | bytes in it; how many were thrown out, and how many aged;   | for ever          |
+|                              |        | why:<id>, the latest reason of one that was refused again   |                   |
 | {pN}:unstored                | stream | accepted entries that the history will not have, and why    | until put back    |
 | {pN}:carts:<site>            | zset   | visitor → last cart change (ms); carts with something in    | until bought      |
 | {pN}:abandoned:<site>        | zset   | visitor → time (ms) at which the cart was found abandoned   | until it changes  |

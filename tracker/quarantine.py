@@ -30,6 +30,7 @@ __all__ = [
     "forget_old",
     "newest",
     "put_back_command",
+    "refuse_again_command",
     "refuse_command",
     "set_aside_command",
     "tallied",
@@ -111,6 +112,12 @@ def unrefuse_command(partition: int, stream_id: str, context: bytes = b"") -> Co
     return ("FCALL", "unrefuse_v1", 3, *names, stream_id, context)
 
 
+def refuse_again_command(kept: Kept, error: str) -> Command:
+    """FCALL refuse_again: it stays in quarantine, with this reason."""
+    where = (keys.quarantine(kept.partition), keys.quarantine_tally(kept.partition))
+    return ("FCALL", "refuse_again_v1", 2, *where, kept.stream_id, error)
+
+
 def set_aside_command(partition: int, stream_id: str, error: str, now_ms: int) -> Command:
     """FCALL set_aside: moves an accepted entry that cannot be stored from the events to `unstored`. Safe to repeat."""
     where = (keys.events(partition), keys.unstored(partition))
@@ -185,8 +192,8 @@ def all_kept(
     """
     for kind, key_of in ((UNSTORED, keys.unstored), (REFUSED, keys.quarantine)):
         for partition in range(partitions):
-            for stream_id, fields in _entries(redis, key_of(partition)):
-                kept = _kept(kind, partition, stream_id.decode(), fields)
+            for stream_id, fields, why in _entries(redis, key_of(partition), keys.quarantine_tally(partition)):
+                kept = _kept(kind, partition, stream_id.decode(), fields, why)
                 matches = site in (None, kept.site) and reason.casefold() in kept.error.casefold()
                 if matches and (since is None or kept.at >= since):
                     yield kept
@@ -208,22 +215,27 @@ def find(redis: RedisClient, partitions: int, name: str) -> Kept | None:
         return None
     kind, key_of = kinds[letter]
     found = call(lambda: redis.xrange(key_of(int(number)), stream_id, stream_id))
-    return _kept(kind, int(number), stream_id, found[0][1]) if found else None
+    why = call(lambda: redis.hget(keys.quarantine_tally(int(number)), f"why:{stream_id}"))
+    return _kept(kind, int(number), stream_id, found[0][1], why) if found else None
 
 
-def _entries(redis: RedisClient, stream: str) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
+def _entries(redis: RedisClient, stream: str, tally: str) -> Iterator[tuple[bytes, dict[bytes, bytes], bytes | None]]:
+    """Id, fields, and the latest reason where there is a later one."""
     after = "-"
     while True:
         found: Sequence[tuple[bytes, dict[bytes, bytes]]] = call(
             lambda after=after: redis.xrange(stream, after, count=READ_AT_ONCE)  # type: ignore[misc]
         )
-        yield from found
+        if not found:
+            return
+        again = call(lambda found=found: redis.hmget(tally, [b"why:" + stream_id for stream_id, _ in found]))  # type: ignore[misc]
+        yield from ((*entry, why) for entry, why in zip(found, again, strict=True))
         if len(found) < READ_AT_ONCE:
             return
         after = f"({found[-1][0].decode()}"
 
 
-def _kept(kind: str, partition: int, stream_id: str, fields: Mapping[bytes, bytes]) -> Kept:
+def _kept(kind: str, partition: int, stream_id: str, fields: Mapping[bytes, bytes], why: bytes | None) -> Kept:
     refused = kind == REFUSED
     event = fields.get(b"event" if refused else b"b", b"")
     context = _read_context(fields.get(b"context" if refused else b"c", b""))
@@ -235,7 +247,7 @@ def _kept(kind: str, partition: int, stream_id: str, fields: Mapping[bytes, byte
         site=context.site if context else fields.get(b"site", b"").decode(errors="replace"),
         sender=context.sender if context else "",
         visitor=context.visitor_id if context else "",
-        error=fields[b"error"].decode(errors="replace"),
+        error=(why or fields[b"error"]).decode(errors="replace"),
         event=event.decode(errors="replace"),
         cut=int(fields.get(b"bytes", b"0")) > len(event),
         fields=dict(fields),

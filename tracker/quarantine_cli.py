@@ -1,9 +1,16 @@
 """baliza quarantine: what was refused or cannot be stored, with the reason; look at it, take it in again, or delete it."""
 
+import os
 import re
+import socket
+import sys
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
+from uuid import uuid4
 
 import click
 import msgspec
@@ -12,12 +19,17 @@ from rich.table import Table
 from rich.text import Text
 
 from baliza import stores
+from baliza.lease import Lease
 from baliza.settings import load_settings
+from baliza.sites import load_sites
+from baliza.stores import History
 from tracker.quarantine import REFUSED, Kept, Tallied, all_kept, delete, find, newest, tallied
+from tracker.quarantine_replay import STAYS, Again
 
 __all__ = ["quarantine", "since_of"]
 
 SHOWN_CHARACTERS: Final = 200
+REASONS_SHOWN: Final = 10
 AGO: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -164,6 +176,56 @@ def delete_kept(
         click.confirm(f"delete {len(chosen)} for good?", abort=True)
     gone = sum(delete(redis, kept) for kept in chosen)
     click.echo(f"{gone} deleted")
+
+
+@quarantine.command("replay")
+@click.argument("names", metavar="[ID]...", nargs=-1)
+@which
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=1_000, show_default=True, help="how many at most")
+@click.option("--dry-run", is_flag=True, help="only say what would become of them")
+def replay_kept(
+    names: tuple[str, ...], site: str | None, reason: str, since: datetime | None, limit: int, dry_run: bool
+) -> None:
+    """Take in again what was refused or could not be stored, after a fix; as of the time at which it came.
+
+    What is taken in, or turns out to be a duplicate, leaves quarantine. Exit code 1 when something stays.
+
+    \b
+    Example: baliza quarantine replay --site lamps --reason "currency" --dry-run
+    """
+    settings = load_settings()
+    redis = stores.redis(settings)
+    history = History(lambda: stores.clickhouse(settings))
+    registry = stores.call(lambda: load_sites(redis))
+    again = Again(redis, history, settings, registry, lambda: time.time_ns() // 1_000_000)
+    if names:
+        chosen = [_found(name) for name in names]
+    else:
+        # All of them before the first: what goes back to ingest may come back at once.
+        chosen = list(islice(all_kept(redis, settings.partitions, site, reason, since), limit))
+    lease = Lease(redis, "quarantine-replay", f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex}", time.monotonic)
+    fates: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    try:
+        for kept in chosen:
+            if not dry_run and not lease.hold():
+                raise click.ClickException("another replay is going on; this one would count events twice")
+            fate = again.take(kept, dry_run=dry_run)
+            fates[fate.name] += 1
+            if fate.why:
+                reasons[fate.why] += 1
+    finally:
+        lease.release()
+        _tell(fates, reasons, dry_run=dry_run)
+    sys.exit(1 if fates[STAYS] else 0)
+
+
+def _tell(fates: Counter[str], reasons: Counter[str], *, dry_run: bool) -> None:
+    title = "would be" if dry_run else "replayed"
+    counts = ", ".join(f"{count} {name}" for name, count in fates.most_common()) or "nothing to do"
+    click.echo(f"{title}: {counts}")
+    for why, count in reasons.most_common(REASONS_SHOWN):
+        click.echo(f"  {count} stay: {_plain(why)}")
 
 
 def _table(found: list[Kept]) -> Table:

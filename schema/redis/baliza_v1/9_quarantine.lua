@@ -1,7 +1,7 @@
 -- --- quarantine ---
 
 -- Beside a quarantine stands its tally, a hash: `bytes` of what is in it, and how many it no longer has, because they had to
--- make room (`thrown`) or were too old (`aged`).
+-- make room (`thrown`) or were too old (`aged`); and why:<id>, the latest reason of one that was refused again.
 local function size_of(fields)
   local size = 0
   for _, text in ipairs(fields) do size = size + #text end
@@ -10,6 +10,7 @@ end
 
 local function drop(stream, tally, entry)
   redis.call('XDEL', stream, entry[1])
+  redis.call('HDEL', tally, 'why:' .. entry[1])
   return redis.call('HINCRBY', tally, 'bytes', -size_of(entry[2]))
 end
 
@@ -58,6 +59,14 @@ local function unrefuse(keys, args)
   return 1
 end
 
+-- Says why a refused event was refused again. Answers 1, or 0 when it is not there.
+-- KEYS[1] quarantine  KEYS[2] its tally   ARGV[1] id  ARGV[2] why
+local function refuse_again(keys, args)
+  if #redis.call('XRANGE', keys[1], args[1], args[1]) == 0 then return 0 end
+  redis.call('HSET', keys[2], 'why:' .. args[1], args[2])
+  return 1
+end
+
 -- Moves an accepted entry that the history will not have out of the way of the others; never two, never none of it.
 -- KEYS[1] events stream  KEYS[2] unstored   ARGV[1] id  ARGV[2] now (ms)  ARGV[3] why.   Answers 1, or 0 when it was not there.
 local function set_aside(keys, args)
@@ -83,6 +92,7 @@ local function put_back(keys, args)
 end
 
 redis.register_function('refuse_v1', refuse)
+redis.register_function('refuse_again_v1', refuse_again)
 register_always('trim_quarantine_v1', trim_quarantine)
 register_always('unrefuse_v1', unrefuse)
 register_always('set_aside_v1', set_aside)
