@@ -1,11 +1,9 @@
-"""What long-running processes share: stopping on a signal, ending with their parent, a small health port for loops."""
+"""What long-running processes share: stopping on a signal, a small health port for loops."""
 
 import logging
-import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 
 from flask import Flask
@@ -15,7 +13,7 @@ from baliza.errors import PortTaken
 from baliza.http import Probe, base_app
 from baliza.settings import Settings
 
-__all__ = ["end_with_parent", "run_loop"]
+__all__ = ["run_loop"]
 
 log = logging.getLogger("baliza.loops")
 
@@ -48,15 +46,3 @@ def _serve_health(app: Flask, settings: Settings) -> None:
     with listener:
         server = make_server(host, port, app, threaded=True, fd=listener.fileno())
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
-
-
-def end_with_parent(parent_pid: int, every_s: float = 1.0) -> None:
-    """Send ourselves SIGTERM when the process that started us is gone, however it went."""
-
-    def watch() -> None:
-        while os.getppid() == parent_pid:
-            time.sleep(every_s)
-        log.warning("the supervisor is gone; stopping")
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()

@@ -1,4 +1,7 @@
-"""The public port of one box: tracker, personalizer and (in the demo) the shop, told apart by path."""
+"""The public port: of one box (tracker, personalizer and, in the demo, the shop, told apart by path), or of the tracker.
+
+What serves is imported late: the ground does not stand on services, and gunicorn's parent must not have them.
+"""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -7,9 +10,10 @@ from typing import Any
 
 from werkzeug.utils import redirect
 
-from baliza.settings import Settings
+from baliza.servers import serve_edge
+from baliza.settings import Settings, load_settings
 
-__all__ = ["ByPath", "serve_public"]
+__all__ = ["ByPath", "public_edge", "serve_public", "serve_tracker"]
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 PERSONALIZER_PATHS = ("/v1/offers", "/v1/carts", "/v1/responses")
@@ -35,12 +39,22 @@ class ByPath:
 
 def serve_public(settings: Settings) -> None:
     """Tracker and personalizer on one port. Blocks until told to stop."""
-    tracker = import_module("tracker.serve")
-    tracker.serve_edge(settings, lambda: public_wsgi(settings))
+    serve_edge(settings, "baliza.public:public_edge")
+
+
+def serve_tracker(settings: Settings) -> None:
+    """The tracker alone on the public port. Blocks until told to stop."""
+    serve_edge(settings, "tracker.serve:tracker_edge")
+
+
+def public_edge() -> Any:
+    """What a worker of the public port runs, with the settings of now."""
+    settings = load_settings()
+    return import_module("tracker.edge").EdgeApp(settings, public_wsgi(settings))
 
 
 def public_wsgi(settings: Settings) -> ByPath:
-    """Built in each worker. Services are imported late: the ground does not stand on them."""
+    """Built in each worker."""
     tracker, personalizer = import_module("tracker.serve"), import_module("personalizer.serve")
     offers = personalizer.personalizer_wsgi(settings)
     prefixes: dict[str, Wsgi] = dict.fromkeys(PERSONALIZER_PATHS, offers)

@@ -3,21 +3,31 @@
 import logging
 import os
 import resource
+import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Final
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.base import Worker
 from prometheus_client import multiprocess
 
-__all__ = ["GunicornServer", "allow_connections", "bind_address", "serve_wsgi"]
+from baliza.settings import Settings
+
+__all__ = ["GunicornServer", "LoopWorker", "allow_connections", "bind_address", "fresh", "serve_edge", "serve_wsgi"]
 
 log = logging.getLogger("baliza.servers")
 
+OURS: Final = ("baliza", "console", "demo", "js_beacon", "personalizer", "schema", "tracker")
 OTHER_FILES: Final = 200  # what a process has open besides its clients' connections, amply
 
 
 class GunicornServer(BaseApplication):  # type: ignore[misc]
-    """gunicorn with our options. `load_app` runs in each worker, after the fork: connections are never shared."""
+    """gunicorn with our options. `load_app` runs in each worker, after the fork: connections are never shared.
+
+    A reload (SIGHUP) forks new workers from the same parent. They run new code only as far as they import it themselves, so
+    the parent imports little, and what it did is imported anew: see fresh().
+    """
 
     def __init__(self, load_app: Callable[[], Any], options: Mapping[str, Any]) -> None:
         self._load_app, self._options = load_app, dict(options)
@@ -38,6 +48,33 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         return self._load_app()
+
+
+class LoopWorker(Worker):  # type: ignore[misc]
+    """A process for an application with a loop of its own: run(worker) returns when told to stop and all is answered."""
+
+    def run(self) -> None:
+        """gunicorn's entry."""
+        self.wsgi.run(self)
+
+
+def fresh(maker: str) -> Any:
+    """What "module:function" makes, with all code of ours as it is on the disk now. For a process that just began."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+        del sys.modules[name]
+    module, _, function = maker.partition(":")
+    return getattr(import_module(module), function)()
+
+
+def serve_edge(settings: Settings, maker: str) -> None:
+    """The public port, by what `maker` ("module:function") makes in each worker. Blocks until told to stop."""
+    options = {
+        "bind": bind_address(settings.public_host, settings.public_port),
+        "workers": settings.collector_workers,
+        "worker_class": "baliza.servers.LoopWorker",
+    }
+    allow_connections(settings.max_connections)
+    GunicornServer(lambda: fresh(maker), options).run()
 
 
 def serve_wsgi(load_app: Callable[[], Any], host: str, port: int, threads: int, workers: int = 1) -> None:

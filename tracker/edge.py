@@ -17,7 +17,6 @@ from typing import Any, Final
 from uuid import uuid4
 
 import msgspec
-from gunicorn.workers.base import Worker
 
 from baliza import metrics
 from baliza.errors import BalizaError, StoreDown
@@ -31,7 +30,7 @@ from tracker.redislink import RedisLink
 from tracker.request import Answer, Request, problem_answer
 from tracker.wsgi_bridge import Wsgi, WsgiBridge
 
-__all__ = ["EdgeApp", "EdgeWorker"]
+__all__ = ["EdgeApp", "Loop"]
 
 SITES_EVERY_S: Final = 1.5
 FIRST_SITES_S: Final = 2.0
@@ -46,7 +45,9 @@ HOT_PATHS: Final = ("/o", "/o.gif")
 
 @dataclass(frozen=True)
 class EdgeApp:
-    """What gunicorn loads for this worker: settings for the hot path, a WSGI app for everything else."""
+    """What a worker of gunicorn runs: settings for the hot path, a WSGI app for everything else. One thread for the loop, a
+    few for WSGI.
+    """
 
     settings: Settings
     wsgi: Wsgi
@@ -55,18 +56,14 @@ class EdgeApp:
         """As plain WSGI, without the hot path: for the worker classes of others."""
         return self.wsgi(environ, start_response)
 
-
-class EdgeWorker(Worker):  # type: ignore[misc]
-    """One process: one thread for the loop, a few for WSGI."""
-
-    def run(self) -> None:
-        """gunicorn's entry. Returns when told to stop and everything that was asked has been answered."""
+    def run(self, worker: Any) -> None:
+        """Returns when the worker is told to stop and everything that was asked has been answered."""
         # What is here now stays, and a request leaves no cycles: the collector of cycles need neither look at the one nor
         # come for the other every 700 objects.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        Loop(self.wsgi, self.sockets, self.PIPE[0], self).run()
+        Loop(self, worker.sockets, worker.PIPE[0], worker).run()
 
 
 class Exchange:

@@ -1,4 +1,4 @@
-"""Start the collector and the ingest loop with real connections and clocks."""
+"""The collector and the ingest loop with real connections and clocks."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from baliza import stores
@@ -15,8 +15,7 @@ from baliza.http import Probe
 from baliza.lease import Lease
 from baliza.loops import run_loop
 from baliza.metrics import read_with
-from baliza.servers import GunicornServer, allow_connections, bind_address
-from baliza.settings import Settings
+from baliza.settings import Settings, load_settings
 from baliza.sites import CachedRegistry
 from tracker.app import create_app
 from tracker.edge import EdgeApp
@@ -32,7 +31,7 @@ FORGET_EVERY_S: Final = 3600.0
 
 log = logging.getLogger("baliza.ingest")
 
-__all__ = ["serve_edge", "serve_ingest", "serve_tracker", "tracker_wsgi"]
+__all__ = ["serve_ingest", "tracker_edge", "tracker_wsgi"]
 
 
 def now_ms() -> int:
@@ -40,20 +39,10 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def serve_tracker(settings: Settings) -> None:
-    """The collector alone on the public port. Blocks until told to stop."""
-    serve_edge(settings, lambda: tracker_wsgi(settings))
-
-
-def serve_edge(settings: Settings, make_wsgi: Callable[[], Wsgi]) -> None:
-    """The public port: the hot path in the edge worker, everything else by `make_wsgi`'s app. Blocks until told to stop."""
-    options = {
-        "bind": bind_address(settings.public_host, settings.public_port),
-        "workers": settings.collector_workers,
-        "worker_class": "tracker.edge.EdgeWorker",
-    }
-    allow_connections(settings.max_connections)
-    GunicornServer(lambda: EdgeApp(settings, make_wsgi()), options).run()
+def tracker_edge() -> EdgeApp:
+    """What a worker of the tracker runs, with the settings of now."""
+    settings = load_settings()
+    return EdgeApp(settings, tracker_wsgi(settings))
 
 
 def tracker_wsgi(settings: Settings) -> Wsgi:

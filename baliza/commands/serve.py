@@ -18,7 +18,7 @@ from baliza.settings import PARENT_VARIABLE, Settings, load_settings
 __all__ = ["SERVICES", "health", "serve", "share_metrics"]
 
 SERVICES: Final = {
-    "tracker": "tracker.serve:serve_tracker",
+    "tracker": "baliza.public:serve_tracker",
     "ingest": "tracker.serve:serve_ingest",
     "personalizer": "personalizer.serve:serve_personalizer",
     "retargeting": "personalizer.serve:serve_retargeting",
@@ -43,7 +43,7 @@ def serve(name: str) -> None:
     share_metrics(settings, name, os.environ)
     # After that: who imports the metrics decides then and there where they are kept.
     if PARENT_VARIABLE in os.environ:
-        import_module("baliza.loops").end_with_parent(int(os.environ[PARENT_VARIABLE]))
+        import_module("baliza.parent").end_with_parent(int(os.environ[PARENT_VARIABLE]))
     module, _, function = SERVICES[name].partition(":")
     getattr(import_module(module), function)(settings)
 

@@ -6,9 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,34 +26,13 @@ def probe():
     raise StoreDown("it is away")
 run_loop("test", Settings(health_port=int(sys.argv[1])), loop, {"history": probe})
 """
-# A parent that starts a child which ends with it, tells the child's id, and is killed.
-PARENT = """
-import os, subprocess, sys, time
-child = '''
-import os, signal, time
-from baliza.loops import end_with_parent
-signal.signal(signal.SIGTERM, lambda *_: (open("ended", "w").close(), os._exit(0)))
-end_with_parent(int(os.environ["BALIZA_PARENT_PID"]), 0.05)
-open("began", "w").close()
-time.sleep(60)
-'''
-subprocess.Popen([sys.executable, "-c", child], env=os.environ | {"BALIZA_PARENT_PID": str(os.getpid())})
-time.sleep(60)
-"""
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def start(code: str, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+def start(code: str, *arguments: str) -> subprocess.Popen[str]:
     root = Path(__file__).parents[2]
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        cwd=cwd, env=os.environ | {"PYTHONPATH": str(root)},
+        env=os.environ | {"PYTHONPATH": str(root)},
     )  # fmt: skip
 
 
@@ -92,11 +69,3 @@ def test_a_health_port_that_is_taken_is_told() -> None:
         said, _ = start(LOOP, str(port)).communicate(timeout=10)
     assert f"PortTaken: the health port {port} on 127.0.0.1 cannot be had" in said
     assert "BALIZA_HEALTH_PORT" in said
-
-
-def test_a_process_ends_in_order_when_its_parent_is_killed(tmp_path: Path) -> None:
-    parent = start(PARENT, cwd=tmp_path)
-    wait_for((tmp_path / "began").exists)
-    parent.kill()
-    wait_for((tmp_path / "ended").exists)
-    parent.communicate(timeout=10)

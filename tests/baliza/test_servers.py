@@ -1,5 +1,8 @@
 import logging
+import os
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from baliza.servers import OTHER_FILES, GunicornServer, allow_connections, bind_address
+from tests.support.product import ROOT
 
 
 @pytest.fixture
@@ -68,3 +72,31 @@ def test_metrics_of_a_dead_worker_are_forgotten(tmp_path: Path, monkeypatch: pyt
     child_exit(None, SimpleNamespace(pid=77))
     assert alive.exists()
     assert not dead.exists()
+
+
+def test_what_a_worker_serves_is_imported_as_it_is_on_the_disk_now(tmp_path: Path) -> None:
+    """In a process of its own: it forgets all that was imported."""
+    code = f"""
+import sys
+from pathlib import Path
+from baliza.servers import fresh
+made = Path({str(tmp_path)!r}) / "demo.py"
+made.write_text("def make(): return 'before'")
+print(fresh("demo:make"))
+made.write_text("def make(): return 'after that'")
+print(fresh("demo:make"))
+"""
+    env = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PYTHONSAFEPATH": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n") == ["before", "after that", ""]
+
+
+def test_the_parent_of_workers_has_no_service_and_no_metrics() -> None:
+    """What it had, its workers would have too, and a reload could not change it."""
+    code = "import sys, baliza.commands.serve, baliza.parent, baliza.public; print(*sys.modules)"
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "baliza.servers" in loaded
+    assert {name for name in loaded if name.split(".")[0] in ("tracker", "personalizer", "demo", "console")} == set()
+    assert "baliza.metrics" not in loaded
