@@ -60,7 +60,7 @@ def test_a_reload_runs_new_code_and_fails_no_request(tmp_path: Path) -> None:
         )
         for load in (kept, new):
             load.wait_for(20)
-            assert set(load.stop()) == {202}
+            assert set(load.stop()) == {202}, running.log.read_text()
             assert (load.broken, load.refused) == ([], 0)
         assert header(running, "/o.gif?key=pk_demo&visitor=v", "cache-control") == "no-store, private"
         assert header(running, "/b.js", "cache-control") == "public, max-age=60"
