@@ -4,11 +4,14 @@ import logging
 import os
 import resource
 import sys
+import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 from gunicorn.workers.base import Worker
 from prometheus_client import multiprocess
 
@@ -19,6 +22,7 @@ __all__ = ["GunicornServer", "LoopWorker", "allow_connections", "bind_address", 
 log = logging.getLogger("baliza.servers")
 
 OURS: Final = ("baliza", "console", "demo", "js_beacon", "personalizer", "schema", "tracker")
+BEGIN_WITHIN_S: Final = 30.0
 OTHER_FILES: Final = 200  # what a process has open besides its clients' connections, amply
 
 
@@ -48,6 +52,33 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         return self._load_app()
+
+    def run(self) -> None:
+        """Blocks until told to stop."""
+        PatientArbiter(self).run()
+
+
+class PatientArbiter(Arbiter):  # type: ignore[misc]
+    """gunicorn's parent. At a reload the old workers go on until the new ones have begun; if those cannot, for good."""
+
+    def manage_workers(self) -> None:
+        """Before workers are ended because there are too many, wait for those that have not begun yet."""
+        until = time.monotonic() + BEGIN_WITHIN_S
+        while len(self.WORKERS) > self.num_workers and time.monotonic() < until:
+            if all(_has_begun(worker) for worker in self.WORKERS.values()):
+                break
+            try:
+                self.reap_workers()
+            except HaltServer as error:
+                log.error("a new worker does not start, an old one goes on: %s", error.reason)
+            time.sleep(0.05)
+        super().manage_workers()
+
+
+def _has_begun(worker: Worker) -> bool:
+    # A worker's sign of life is the monotonic clock as the time of a file; until the first, it has the time of its making.
+    last_update: float = worker.tmp.last_update()
+    return last_update <= time.monotonic()
 
 
 class LoopWorker(Worker):  # type: ignore[misc]

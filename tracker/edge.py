@@ -125,6 +125,8 @@ class Loop:
 
     def run(self) -> None:
         self._wait_for_sites()
+        if not self.worker.alive:
+            return  # stopped before it could answer anybody: whoever is at the door is let in by the others
         self.open = True
         self._accept_more()
         while self.worker.alive:

@@ -114,5 +114,5 @@ def test_workers_end_with_their_parent(start: Start) -> None:
     workers = workers_of(running, 2)
     running.process.kill()
     running.process.wait()
-    _, alive = psutil.wait_procs(workers, timeout=5)
+    _, alive = psutil.wait_procs(workers, timeout=30)
     assert alive == []
