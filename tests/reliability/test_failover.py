@@ -50,7 +50,7 @@ class Scattered:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         # Two replicas: when one has become the master, there still is one that has what it takes.
-        self.cluster = ValkeyCluster(folder / "cluster", replicas=2)
+        self.cluster = ValkeyCluster(folder / "cluster", replicas=2, node_timeout_ms=2_000)
         self.engine = EmbeddedClickHouse(folder / "clickhouse")
         self.collector: RunningCollector | None = None
         self.ingest: subprocess.Popen[bytes] | None = None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ class ValkeyCluster:
     folder, log and ports.
     """
 
-    def __init__(self, folder: Path, masters: int = 3, replicas: int = 1, node_timeout_ms: int = 2_000) -> None:
+    def __init__(self, folder: Path, masters: int = 3, replicas: int = 1, node_timeout_ms: int = 10_000) -> None:
         self.masters, self.replicas = masters, replicas
         self.servers = [self._server(folder / f"n{n}", node_timeout_ms) for n in range(masters * (1 + replicas))]
 
@@ -50,14 +51,14 @@ class ValkeyCluster:
         """Start all, divide the slots, and wait until every server says so and every replica is in step."""
         for server in self.servers:
             server.start()
-        first, *others = self.servers
         for n, server in enumerate(self.servers[: self.masters]):
             begin, end = SLOTS * n // self.masters, SLOTS * (n + 1) // self.masters - 1
             self.ask(server, "CLUSTER", "ADDSLOTSRANGE", begin, end)
         for n, server in enumerate(self.servers, 1):
             self.ask(server, "CLUSTER", "SET-CONFIG-EPOCH", n)
-        for server in others:
-            self.ask(server, "CLUSTER", "MEET", "127.0.0.1", first.port, first.options["cluster-port"])
+        # Each is told of each: by hearsay it would take seconds, and on a busy machine many.
+        for server, other in combinations(self.servers, 2):
+            self.ask(server, "CLUSTER", "MEET", "127.0.0.1", other.port, other.options["cluster-port"])
         self.until(lambda: all(len(self.nodes(server)) == len(self.servers) for server in self.servers), "all know all")
         for n, replica in enumerate(self.servers[self.masters :]):
             self.follow(replica, self.servers[n % self.masters])
@@ -112,7 +113,7 @@ class ValkeyCluster:
             return b"role:master" in self.ask(server, "INFO", "replication")
         return False
 
-    def until(self, wanted: Callable[[], bool], what: str, most_s: float = 30.0) -> float:
+    def until(self, wanted: Callable[[], bool], what: str, most_s: float = 60.0) -> float:
         """Wait until it is so; the seconds that it took."""
         began = time.monotonic()
         while True:
