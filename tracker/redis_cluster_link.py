@@ -135,6 +135,9 @@ class ClusterLink:
     def send(self, commands: Sequence[Command], done: Waiting, now: float) -> None:
         """Queue commands, each for the master of its key; `done` is called once, with all replies in order or StoreDown."""
         self.now = now
+        if len(commands) == 1 and (only := self._link_of(commands[0])) and only.ready:
+            self._send_one(only, commands, done, now + self.timeout_s)
+            return
         request = _Request(commands, done, now + self.timeout_s)
         by_link: dict[_NodeLink, list[int]] = {}
         for place, command in enumerate(commands):
@@ -145,6 +148,17 @@ class ClusterLink:
             by_link.setdefault(link, []).append(place)
         for link, places in by_link.items():
             self._hand(link, request, places)
+
+    def _send_one(self, link: _NodeLink, commands: Sequence[Command], done: Waiting, until: float) -> None:
+        """What nearly every request is: one command, and nothing to remember unless it is sent back."""
+
+        def answered(replies: Sequence[Any] | StoreDown) -> None:
+            if isinstance(replies, StoreDown) or not isinstance(replies[0], hiredis.ReplyError):
+                done(replies)
+            else:
+                self._take(link, _Request(commands, done, until), 0, replies[0])
+
+        link.send(commands, answered, self.now)
 
     def _link_of(self, command: Command) -> _NodeLink | None:
         tag = tag_of(key_of(command))
