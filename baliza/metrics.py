@@ -21,6 +21,14 @@ INGEST_FAILURES: Final = Counter("baliza_ingest_failures", "Inserts into the his
 INGEST_LAG: Final = Gauge(
     "baliza_ingest_lag_seconds", "Age of the oldest event not yet in the history", multiprocess_mode="mostrecent"
 )
+INGEST_BRAKED: Final = Gauge(
+    "baliza_ingest_braked",
+    "1 while ingest carries nothing because nearly everything is refused",
+    multiprocess_mode="mostrecent",
+)
+INGEST_SET_ASIDE: Final = Counter(
+    "baliza_ingest_set_aside", "Stream entries that could not be stored: they are in quarantine"
+)
 OFFERS: Final = Counter("baliza_offers", "Offer decisions, by what they fell back to", ["fallback"])
 OFFER_SECONDS: Final = Histogram(
     "baliza_offer_seconds",

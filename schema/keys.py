@@ -19,6 +19,7 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | {pN}:c:<site>:<customer>     | hash   | customer: time of the last purchase in any session          | VISITOR_TTL_MS    |
 | baliza:sites, :users, :tokens| hash   | the registry: name → JSON                                   | for ever          |
 | {baliza:lease:ingest-<n>}:manifest | string | the batch that ingest worker n is writing             | one batch         |
+| baliza:braked:<n>            | string | why ingest worker n carries nothing                         | BRAKED_MS         |
 | baliza:lease:<role>          | string | which process has the role                                  | LEASE_MS          |
 | {pN}:mark                    | string | empty; written before WAIT, which waits for writes only     | for ever          |
 """
@@ -31,6 +32,7 @@ from zlib import crc32
 VISITOR_TTL_MS: Final = 30 * 24 * 3600 * 1000
 DEDUPE_MIN_MS: Final = 24 * 3600 * 1000
 LEASE_MS: Final = 10_000
+BRAKED_MS: Final = 120_000  # said again at each try
 QUARANTINE_MAX_ENTRIES: Final = 1_000  # per partition; newest kept
 QUARANTINE_MAX_BYTES: Final = 2 * 1024 * 1024  # per partition
 QUARANTINE_MAX_AGE_MS: Final = 30 * 24 * 3600 * 1000
@@ -105,6 +107,10 @@ def customer(partition: int, site: str, customer_id: str) -> str:
 def manifest(worker: int) -> str:
     # In the slot of the worker's lease, so that one function can look at both.
     return f"{{{lease(f'ingest-{worker}')}}}:manifest"
+
+
+def braked(worker: int) -> str:
+    return f"baliza:braked:{worker}"
 
 
 def lease(role: str) -> str:

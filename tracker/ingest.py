@@ -5,10 +5,13 @@ Killed anywhere, it repeats the written ranges with the same token, and ClickHou
 lease of a share of the partitions at a time; docs/decisions says why two at once would do no harm either.
 """
 
+import gc
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple
 
 from clickhouse_driver.errors import Error as ClickHouseError
 
@@ -19,22 +22,35 @@ from baliza.settings import Settings
 from baliza.stores import History, RedisClient, call, replicas_to_wait_for, wait_for_replicas
 from schema import keys
 from tracker.batches import Entry, Manifest, age_s, fitting, plan, share, together
+from tracker.brake import Brake, Braked, Complaints, Tally
+from tracker.insertion import Insertion, Refused, culprits
 from tracker.observe import settling
-from tracker.rows import COLUMNS, BadEntry, Purchase, purchases_of, rows_of
+from tracker.quarantine import set_aside_command
+from tracker.rows import Arrival, BadEntry, Purchase, arrival_of
 
 __all__ = ["Ingest", "oldest_waiting_s"]
 
 log = logging.getLogger("baliza.ingest")
 
-INSERT: Final = f"INSERT INTO events ({', '.join(COLUMNS)}) VALUES"
 ENTRIES_AT_LEAST: Final = 50
-# More than this, and more than half of a batch, is not the entries' fault: another version wrote them, or ours is wrong.
-UNREADABLE_MOST: Final = 20
+# More than this, and more than half of the latest, is not the entries' fault: another version wrote them, or ours is wrong.
+BAD_MOST: Final = 20
+# Each sets aside what it can find; a batch of which this is not enough waits for people.
+SEARCHES_MOST: Final = 50
 # An entry may have 512 KB: this bounds what is in memory at once, and keeps an insert one block, which its token relies on.
 ENTRIES_PER_READ: Final = 400
 INSERT_MOST_BYTES: Final = 16 * 1024 * 1024
 BACKOFF_MOST_S: Final = 30.0
+BRAKED_WAIT_S: Final = 30.0
 Entries = Mapping[int, Sequence[Entry]]
+
+
+class Waiting(NamedTuple):
+    """An entry of a batch, and what it brings."""
+
+    partition: int
+    entry: Entry
+    arrival: Arrival
 
 
 class Ingest:
@@ -51,22 +67,43 @@ class Ingest:
         self._entries_each = max(ENTRIES_AT_LEAST, settings.ingest_max_events // len(self._partitions))
         self._first = self._partitions[0]
         self._finished_others = False
+        self._backlog = False
+        self._insertion = Insertion(history, str(settings.ingest_worker))
+        self._brake = Brake(redis, settings.ingest_worker)
+        self._tally = Tally(BAD_MOST)
 
     def run(self, stop: threading.Event) -> None:
         """Carry events until told to stop. Failures are logged and tried again, more and more slowly."""
         wait_s = 0.0
+        complaints = Complaints(time.monotonic)
         while not stop.wait(wait_s):
+            began = time.monotonic()
             try:
+                self.step()
+                self._brake.release()
+                complaints.over()
                 # Only a backlog is worth hurrying for: many small inserts would cost the history more than they help.
-                wait_s = 0.0 if self.step() >= self._settings.ingest_max_events // 2 else self._settings.ingest_interval_s
+                took_s = time.monotonic() - began
+                wait_s = 0.0 if self._backlog else max(0.0, self._settings.ingest_interval_s - took_s)
+            except Braked as error:
+                metrics.INGEST_FAILURES.inc()
+                wait_s = BRAKED_WAIT_S
+                self._brake.pull(error)
+                complaints.say(
+                    logging.CRITICAL, "BRAKED: nothing is carried, all events wait in the live store", error, wait_s
+                )
             except (BalizaError, ClickHouseError) as error:
                 metrics.INGEST_FAILURES.inc()
                 wait_s = min(BACKOFF_MOST_S, max(1.0, wait_s * 2))
-                log.warning("events wait in the live store, next try in %.0f s: %s", wait_s, error)
+                complaints.say(logging.WARNING, "events wait in the live store", error, wait_s)
         self._give_back()
 
     def step(self) -> int:
-        """Carry one batch; answers the number of events. 0: nothing waits, or another process has the lease."""
+        """Carry one batch; answers the number of events. 0: none waits, or another process has the lease.
+
+        Raises StoreDown, and Braked when the batch cannot be stored though the history answers; in both cases it stays open.
+        """
+        self._backlog = False
         if not self._lease.hold():
             return 0
         if not self._finished_others:
@@ -97,6 +134,7 @@ class Ingest:
 
     def _repeat(self, key: str, manifest: Manifest) -> int:
         log.info("repeating the batch that was being written")
+        self._backlog = True
         waiting = self._read_ranges(manifest)
         self._make_sure(manifest, waiting)
         metrics.INGEST_LAG.set(age_s(waiting, self._now_ms()))
@@ -113,9 +151,10 @@ class Ingest:
                 pipe.xrange(keys.events(partition), count=self._entries_each)
             for partition, entries in zip(group, call(pipe.execute), strict=True):
                 found[partition], size = fitting(entries, room)
+                self._backlog |= waiting[partition] > len(found[partition])
                 room -= size
                 if room <= 0:
-                    self._first = partition
+                    self._first, self._backlog = partition, True
                     return found
         return found
 
@@ -163,44 +202,63 @@ class Ingest:
         wait_for_replicas(self._redis, self._settings, [*map(keys.tag, manifest.ranges), self._lease_key])
 
     def _carry(self, key: str, manifest: Manifest, entries: Entries) -> int:
-        rows, purchases = self._open(entries)
-        if rows:
-            self._insert(rows, manifest.token)
-        self._note_purchases(purchases)
+        with _without_garbage_collection():
+            carried = self._store(self._open(entries), manifest.token)
+        self._note_purchases([purchase for waiting in carried for purchase in waiting.arrival.purchases])
         self._trim(manifest)
         call(lambda: self._redis.fcall("close_batch_v1", 1, key, manifest.encoded()))
-        metrics.INGESTED.inc(len(rows))
-        return len(rows)
+        events = sum(waiting.arrival.events for waiting in carried)
+        metrics.INGESTED.inc(events)
+        return events
 
-    def _open(self, entries: Entries) -> tuple[list[tuple[Any, ...]], list[Purchase]]:
-        rows: list[tuple[Any, ...]] = []
-        purchases: list[Purchase] = []
+    def _open(self, entries: Entries) -> list[Waiting]:
+        """What the entries bring; those that cannot be read are set aside. Raises Braked when they are too many."""
+        readable: list[Waiting] = []
         unreadable: list[tuple[int, Entry, BadEntry]] = []
         for partition, found in entries.items():
             for entry in found:
                 try:
-                    rows.extend(rows_of(entry[1]))
-                    purchases.extend(purchases_of(entry[1]))
+                    readable.append(Waiting(partition, entry, arrival_of(entry[1])))
                 except BadEntry as error:
                     unreadable.append((partition, entry, error))
-        if len(unreadable) > max(UNREADABLE_MOST, sum(map(len, entries.values())) // 2):
-            raise BadEntry(f"{len(unreadable)} entries of one batch cannot be read, the first: {unreadable[0][2]}")
-        for partition, entry, why in unreadable:
-            self._quarantine(partition, entry, why)
-        return rows, purchases
+        if unreadable:
+            self._check(len(unreadable), len(readable), unreadable[0][2])
+        for bad in unreadable:
+            self._set_aside(*bad)
+        return readable
 
-    def _insert(self, rows: list[tuple[Any, ...]], token: str) -> None:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        options = {
-            "insert_deduplication_token": token,
-            "deduplicate_blocks_in_dependent_materialized_views": 1,
-            # A server may have it on for its users; it would answer before the rows are there, and forget the token.
-            "async_insert": 0,
-            # A late batch may touch many months; each is a part of its own.
-            "max_partitions_per_insert_block": 0,
-        }
-        client = self._history.client()
-        call(lambda: client.execute(INSERT, columns, columnar=True, settings=options))
+    def _store(self, batch: list[Waiting], token: str) -> list[Waiting]:
+        """Write a batch, without the entries that the history refuses, which are set aside. Answers what was written.
+
+        The token stays the same: it stands for the ranges, and what was stored of them before must not be stored again.
+        """
+        for _ in range(SEARCHES_MOST):
+            arrivals = [waiting.arrival for waiting in batch]
+            try:
+                self._insertion.write(arrivals, token)
+            except Refused as refused:
+                bad = culprits(self._insertion, arrivals, refused)
+                self._check(len(bad), len(batch) - len(bad), refused)
+                for place, why in bad.items():
+                    self._set_aside(batch[place].partition, batch[place].entry, why)
+                batch = [waiting for place, waiting in enumerate(batch) if place not in bad]
+            else:
+                self._tally.count(0, len(batch))
+                return batch
+        raise Braked(f"a batch is refused however much is taken out of it, now {len(batch)} entries are left")
+
+    def _check(self, bad: int, good: int, why: BalizaError) -> None:
+        if self._tally.too_bad(bad, good):
+            raise Braked(f"{bad} of {bad + good} entries cannot be stored, the first because {why}")
+        self._tally.count(bad, 0)
+
+    def _set_aside(self, partition: int, entry: Entry, why: BalizaError) -> None:
+        """Keep what cannot be stored, so that it neither stops the others nor gets lost; a repeated batch finds it gone."""
+        stream_id = entry[0].decode()
+        command = set_aside_command(partition, stream_id, str(why), self._now_ms())
+        if call(lambda: self._redis.execute_command(*command)):
+            metrics.INGEST_SET_ASIDE.inc()
+            log.error("set aside stream entry %s of partition %d: %s", stream_id, partition, why)
 
     def _note_purchases(self, purchases: Sequence[Purchase]) -> None:
         if not purchases:
@@ -224,18 +282,21 @@ class Ingest:
         # Else a failover may bring back what is stored, and with the manifest gone it would be stored under another token.
         self._wait_for_replicas(manifest)
 
-    def _quarantine(self, partition: int, entry: Entry, error: BadEntry) -> None:
-        """Keep what we cannot read, so that it neither stops the others nor gets lost; a repeated batch keeps it twice."""
-        stream_id, fields = entry
-        log.error("quarantined stream entry %s of partition %d: %s", stream_id.decode(), partition, error)
-        kept = {"site": "", "at": self._now_ms(), "error": str(error), "event": repr(dict(fields))}
-        call(lambda: self._redis.xadd(keys.quarantine(partition), kept, maxlen=keys.QUARANTINE_MAX_ENTRIES))
-
     def _give_back(self) -> None:
         try:
             self._lease.release()
         except StoreDown:
             log.info("the lease runs out by itself: the live store does not answer")
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """A batch is many objects and no cycles; looking for some again and again is a fifth of the work."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def oldest_waiting_s(redis: RedisClient, partitions: int, now_ms: int) -> float:

@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from baliza.embedded import native_protocol as wire
-from baliza.embedded.engine import Engine, EngineSession, InsertStream, QueryError, header_of
+from baliza.embedded.engine import DataInsert, Engine, EngineSession, InsertStream, QueryError, header_of
 from baliza.embedded.native_protocol import ClientPacket, ProtocolError
 from baliza.embedded.native_types import skip_block
-from baliza.embedded.statements import Insert, StatementError, data_insert, without_format
+from baliza.embedded.statements import StatementError, data_insert, without_format
 
 __all__ = ["Access", "Conversation"]
 
@@ -186,7 +186,7 @@ class Conversation:
         if not answered and (columns := session.columns(sql)):
             self._send(wire.header_packet(columns))
 
-    def _insert(self, session: EngineSession, insert: Insert) -> None:
+    def _insert(self, session: EngineSession, insert: DataInsert) -> None:
         columns, stream = session.insert(insert)
         with contextlib.closing(stream):
             self._send(wire.header_packet(columns))

@@ -18,10 +18,11 @@ from baliza.embedded.native_protocol import Reader
 from baliza.embedded.native_types import UnknownType, block_columns, skip_block
 from baliza.embedded.unwritten_tokens import forget_unwritten_tokens
 
-__all__ = ["Engine", "EngineSession", "InsertStream", "QueryError", "header_of", "parse_error", "split_blocks"]
+__all__ = ["DataInsert", "Engine", "EngineSession", "InsertStream", "QueryError", "header_of", "parse_error", "split_blocks"]
 
 log = logging.getLogger(__name__)
 
+DataInsert = statements.Insert | statements.InsertSelect
 ERROR = re.compile(
     r"Code: (?P<code>\d+)\. DB::\w*?Exception: (?P<message>.*?)"
     r"(?: \((?P<name>[A-Z][A-Z0-9_]+)\))?(?:\.? \(version [^)]*\))?\s*$",
@@ -154,7 +155,7 @@ class InsertStream:
     The blocks wait in a file. chDB's own insert stream would save it, but reports success when the write failed.
     """
 
-    def __init__(self, path: Path, run: Callable[[str], object], insert: statements.Insert) -> None:
+    def __init__(self, path: Path, run: Callable[[str], object], insert: DataInsert) -> None:
         self._path = path
         self._run = run
         self._insert = insert
@@ -298,12 +299,14 @@ class EngineSession:
         found = json.loads(self._run(f"DESCRIBE {target} SETTINGS print_pretty_type_names = 0", "JSONCompact"))
         return [(row[0], row[1], row[2]) for row in found["data"]]
 
-    def insert(self, insert: statements.Insert) -> tuple[list[tuple[str, str]], InsertStream]:
+    def insert(self, insert: DataInsert) -> tuple[list[tuple[str, str]], InsertStream]:
         """Begin an insert: the columns that the client has to send, and the stream to put its blocks in."""
         columns = self._insert_columns(insert)
         return columns, InsertStream(self._spool / f"{self._tag}.native", self._run, insert)
 
-    def _insert_columns(self, insert: statements.Insert) -> list[tuple[str, str]]:
+    def _insert_columns(self, insert: DataInsert) -> list[tuple[str, str]]:
+        if isinstance(insert, statements.InsertSelect):
+            return [(name, kind) for name, kind, _ in self._describe(f"TABLE null({insert.structure})")]
         described = self._describe(f"TABLE {insert.table}")
         if insert.columns is None:
             return [(name, kind) for name, kind, default in described if default in ("", "DEFAULT")]

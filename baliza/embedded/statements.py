@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "Insert",
+    "InsertSelect",
     "StatementError",
     "column_names",
     "data_insert",
@@ -24,6 +25,8 @@ INSERT = re.compile(
     r"(?P<settings>SETTINGS\s+.*?)?\s*(?:VALUES|FORMAT\s+\w+)\s*",
     re.IGNORECASE | re.DOTALL,
 )
+INSERT_SELECT = re.compile(r"\s*INSERT\s+INTO\b.*?\bSELECT\b.*?\sFORMAT\s+Native\s*", re.IGNORECASE | re.DOTALL)
+INPUT = re.compile(r"\binput\s*\(\s*(?P<structure>x+)\s*\)", re.IGNORECASE)
 SELECT = re.compile(r"[\s(]*(?:SELECT|WITH)\b", re.IGNORECASE)
 SHOW = re.compile(r"\s*(?:SHOW|DESC|DESCRIBE|EXISTS)\b", re.IGNORECASE)
 FORMAT = re.compile(r"\s+FORMAT\s+\w+\s*$", re.IGNORECASE)
@@ -53,6 +56,22 @@ class Insert:
         return f"{self.head} FROM INFILE {quoted(path)} COMPRESSION 'none' {self.settings} FORMAT Native"
 
 
+@dataclass(frozen=True)
+class InsertSelect:
+    """An INSERT whose rows a SELECT makes of those that follow as blocks: `… FROM input('structure') … FORMAT Native`.
+
+    `structure` is a string literal: the columns of the blocks.
+    """
+
+    before: str
+    structure: str
+    after: str
+
+    def from_file(self, path: str) -> str:
+        """The same insert with its rows taken from a file of Native blocks."""
+        return f"{self.before}file({quoted(path)}, 'Native', {self.structure}){self.after}"
+
+
 def _mask(sql: str) -> str:
     """The same length with quoted names and texts as letters and comments as blanks, so that patterns see structure only."""
 
@@ -73,16 +92,24 @@ def _one(sql: str) -> tuple[str, str]:
     return sql[:end], masked[:end]
 
 
-def data_insert(sql: str) -> Insert | None:
-    """The insert whose blocks the client will send, or None for every other statement, INSERT … SELECT included."""
+def data_insert(sql: str) -> Insert | InsertSelect | None:
+    """The insert whose blocks the client will send, or None for every other statement, other INSERT … SELECT included."""
     text, masked = _one(sql)
     found = INSERT.fullmatch(masked)
     if not found:
-        return None
+        return _insert_select(text, masked)
     last = found.end("columns") if found["columns"] else found.end("table")
     settings = text[found.start("settings") : found.end("settings")].strip() if found["settings"] else ""
     columns = text[found.start("columns") + 1 : found.end("columns") - 1].strip() if found["columns"] else None
     return Insert(text[:last].strip(), text[found.start("table") : found.end("table")], columns or None, settings)
+
+
+def _insert_select(text: str, masked: str) -> InsertSelect | None:
+    source = INPUT.search(masked) if INSERT_SELECT.fullmatch(masked) else None
+    if not source:
+        return None
+    end = masked.upper().rindex("FORMAT")
+    return InsertSelect(text[: source.start()], text[slice(*source.span("structure"))], text[source.end() : end].rstrip())
 
 
 def without_format(sql: str) -> str:

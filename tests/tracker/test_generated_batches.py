@@ -17,10 +17,11 @@ from baliza.stores import History, RedisClient
 from schema import keys
 from tests.support.collecting import Shop
 from tests.support.generated import SENDINGS, Sending
+from tests.support.plain_rows import COLUMNS, plain_rows
 from tracker.collect import Tally
 from tracker.ingest import Ingest
 from tracker.request import Answer
-from tracker.rows import COLUMNS, purchases_of, rows_of
+from tracker.rows import arrival_of
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
 
@@ -48,8 +49,8 @@ class Stream:
         for partition, entries in enumerate(pipe.execute()):
             for stream_id, entry in entries:
                 self.last[partition] = stream_id.decode()
-                purchases_of(entry)
-                for row in rows_of(entry):
+                arrival_of(entry)
+                for row in plain_rows(entry):
                     assert not any(isinstance(cell, str) and "\0" in cell for cell in row), (
                         "text that databases and people cut short"
                     )

@@ -15,6 +15,7 @@ from baliza.stores import History, RedisClient
 from schema import keys
 from tests.support.collecting import Shop, event
 from tracker import ingest
+from tracker.brake import Braked
 from tracker.ingest import Ingest, oldest_waiting_s
 from tracker.rows import BadEntry
 
@@ -169,7 +170,7 @@ def test_an_unreadable_entry_is_kept_aside_and_the_others_go_on(
     redis_client.xadd(keys.events(3), {"b": b"{", "c": b"", "o": b""})
     shop.send(event())
     assert worker().step() == 1
-    (kept,) = redis_client.xrange(keys.quarantine(3))
+    (kept,) = redis_client.xrange(keys.unstored(3))
     assert b"cannot be read" in kept[1][b"error"]
     assert stored(history) == [("page_view", 1)]
 
@@ -180,10 +181,10 @@ def test_a_batch_that_is_mostly_unreadable_waits_for_a_worker_that_can_read_it(
     for number in range(30):
         shop.send(event(), visitor=f"v-{number}")
     with monkeypatch.context() as wrong_version:
-        wrong_version.setattr(ingest, "rows_of", lambda _fields: (_ for _ in ()).throw(BadEntry("layout 2")))
-        with pytest.raises(BadEntry, match="30 entries of one batch"):
+        wrong_version.setattr(ingest, "arrival_of", lambda _fields: (_ for _ in ()).throw(BadEntry("layout 2")))
+        with pytest.raises(Braked, match="30 of 30 entries cannot be stored, the first because layout 2"):
             worker().step()
-    assert not any(redis_client.xlen(keys.quarantine(partition)) for partition in range(8))
+    assert not any(redis_client.xlen(keys.unstored(partition)) for partition in range(8))
     assert worker().step() == 30
     assert stored(history) == [("page_view", 30)]
 

@@ -16,6 +16,7 @@ from clickhouse_driver.errors import Error, NetworkError, ServerException
 
 from baliza.embedded.clickhouse import EmbeddedClickHouse
 from baliza.embedded.native_protocol import string, varint
+from tracker.insertion import OPTIONS
 
 pytestmark = pytest.mark.clickhouse
 
@@ -364,6 +365,24 @@ def test_same_token_writes_once_also_behind_a_view(client: Client) -> None:
     assert client.execute("SELECT count(), (SELECT sum(a) FROM sums) FROM t") == [(3, 6)]
     client.execute("INSERT INTO t VALUES", [(1,), (2,), (3,)], settings=once | {"insert_deduplication_token": "p17:4-6"})
     assert client.execute("SELECT count(), (SELECT sum(a) FROM sums) FROM t") == [(6, 12)]
+
+
+def test_rows_made_of_sent_ones_are_written_once_and_in_one_block(client: Client) -> None:
+    window = "SETTINGS non_replicated_deduplication_window = 1000"
+    client.execute(f"CREATE TABLE t (a UInt64, b String) ENGINE = MergeTree ORDER BY a {window}")
+    client.execute(f"CREATE TABLE sums (a UInt64) ENGINE = SummingMergeTree ORDER BY tuple() {window}")
+    client.execute("CREATE MATERIALIZED VIEW v TO sums AS SELECT sum(a) AS a FROM t")
+    sql = "INSERT INTO t (b, a) SELECT p, arrayJoin(range(n)) FROM input('n UInt32, p String') WHERE n > 0 FORMAT Native"
+    once = {"insert_deduplication_token": "p17:1-3", "deduplicate_blocks_in_dependent_materialized_views": 1}
+    sent = [(100_000, "it's"), (100_000, "b"), (0, "c"), (50_000, "\0\n")]
+    # What is left of a batch after some of it was trimmed, too.
+    for rows in (sent, sent, sent[1:]):
+        client.execute(sql, rows, settings=once | OPTIONS)
+    assert client.execute("SELECT count(), (SELECT sum(a) FROM sums) FROM t") == [(250_000, 11_249_875_000)]
+    assert client.execute("SELECT count() FROM system.parts WHERE database = currentDatabase() AND table = 't'") == [(1,)]
+    client.execute(sql, sent[:1], settings={"insert_deduplication_token": "another"})
+    assert client.execute("SELECT count(), groupUniqArray(b) FROM t WHERE a = 99999") == [(3, ["it's", "b"])]
+    assert code_of(client, sql.replace("'n UInt32", "'n Wrong32"), sent) == 50
 
 
 def test_failing_view_fails_the_insert_and_the_repeat_completes_it(client: Client) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from baliza.embedded.statements import (
     Insert,
+    InsertSelect,
     StatementError,
     column_names,
     data_insert,
@@ -42,10 +43,26 @@ def test_insert_from_a_file_keeps_its_settings() -> None:
     )
 
 
+def test_insert_of_what_a_select_makes_of_rows_to_come_is_known() -> None:
+    structure = "'b Int8, c Enum(\\'x\\' = 1)'"
+    source = f"SELECT b + 1 FROM (SELECT * FROM input ( {structure} )) -- why"
+    sql = f"-- input('no')\nINSERT INTO t (a) {source}\nFORMAT Native;"
+    insert = data_insert(sql)
+    assert isinstance(insert, InsertSelect)
+    assert insert.structure == structure
+    assert insert.from_file("/a'b") == (
+        f"-- input('no')\nINSERT INTO t (a) SELECT b + 1 FROM (SELECT * FROM file('/a\\'b', 'Native', {structure})) -- why"
+    )
+
+
 @pytest.mark.parametrize(
     "sql",
     [
         "INSERT INTO t SELECT 1",
+        "INSERT INTO t SELECT 1 FORMAT Native",
+        "INSERT INTO t SELECT 'input(''x'')' FORMAT Native",
+        "INSERT INTO t SELECT * FROM input('a Int8') FORMAT CSV",
+        "SELECT * FROM input('a Int8') FORMAT Native",
         "INSERT INTO t VALUES (1)",
         "SELECT 'INSERT INTO t VALUES'",
         "INSERT INTO t (a) SELECT * FROM values",
