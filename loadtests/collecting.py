@@ -39,11 +39,11 @@ __all__ = [
 PART: Final = "collector"
 COLLECTOR: Final = "collector"
 FSYNC: Final = "collector, fsync before every answer"
-EMPTY: Final = ("gevent", "gthread")
+EMPTY: Final = ("gevent_pywsgi", "gevent", "gthread")
 N: Final = "N: nginx, return 204"
 N_LOG: Final = "nginx that reads and logs the POST"
 UNIT: Final = "µs CPU per event"
-WARM_UP_S: Final = 1.0
+WARM_UP_S: Final = 0.3
 PER_SECOND: Final = "events/s"
 
 
@@ -115,7 +115,7 @@ def measure(folder: Path, rounds: int, seconds: float, tell: Callable[[str], Non
     with ExitStack() as running:
         bench = _started(folder, running)
         for case in bench.cases():
-            _load(bench, case, Costs(), "warm", WARM_UP_S)
+            _load(bench, case, Costs(), "warm", WARM_UP_S, with_wrk=False)
         for number in range(rounds):
             for case in bench.cases():
                 tell(f"round {number + 1} of {rounds}: {case.name}")
@@ -199,7 +199,9 @@ def _ratios(costs: dict[Case, Costs]) -> list[Figure]:
     for case in [case for case in costs if case.ours]:
         empty = {kind: costs[Case(kind, 1, case.in_flight)].us for kind in EMPTY}
         best = min(empty, key=lambda kind: statistics.median(empty[kind]))
-        figures.append(_ratio(case, "F", costs[case].us, empty[best], f"F is the better one, {best}"))
+        others = [f"{statistics.median(costs[case].us) / statistics.median(us):.3g} × {kind}" for kind, us in empty.items()]
+        note = f"F is the cheapest, {best}; of medians {', '.join(others)}"
+        figures.append(_ratio(case, "F", costs[case].us, empty[best], note))
         if (bare := Case(N, 1, case.in_flight)) in costs:
             figures.append(_ratio(case, "N", costs[case].us, costs[bare].us))
         if case == FIRST and (logging := Case(N_LOG, 1, case.in_flight)) in costs:

@@ -63,7 +63,7 @@ def _linear(most: float, begin: float, end: float) -> Place:
 def _answered(points: Sequence[Point], x: Place, y: Place, most: float) -> str:
     ideal = f'<line class="ideal" x1="{x(0):.1f}" y1="{y(0):.1f}" x2="{x(most):.1f}" y2="{y(most):.1f}"/>'
     marks = _marks([most / 2, most], y) + _steps(points, x, TOPS[0])
-    return _frame(TOPS[0]) + ideal + marks + _line([(x(p.offered), y(p.answered)) for p in points], ANSWERED, "")
+    return _frame(TOPS[0]) + ideal + marks + _line([(x(p.offered), y(p.answered)) for p in points], ANSWERED)
 
 
 def _latencies(points: Sequence[Point], x: Place) -> str:
@@ -75,8 +75,8 @@ def _latencies(points: Sequence[Point], x: Place) -> str:
         return TOPS[1] + CHART * (1 - (math.log10(value) - lowest) / span)
 
     lines = [
-        _line([(x(point.offered), y(getattr(point, name))) for point in points], colour, label)
-        for name, colour, label in LATENCIES
+        _line([(x(point.offered), y(getattr(point, name))) for point in points], colour) + _key(place, colour, label)
+        for place, (name, colour, label) in enumerate(LATENCIES)
     ]
     decades = [10.0**power for power in range(lowest, lowest + span + 1)]
     return _frame(TOPS[1]) + _marks(decades, y) + _steps(points, x, TOPS[1]) + "".join(lines)
@@ -103,9 +103,12 @@ def _steps(points: Sequence[Point], x: Place, top: int) -> str:
     )
 
 
-def _line(places: Sequence[tuple[float, float]], colour: str, label: str) -> str:
+def _key(place: int, colour: str, label: str) -> str:
+    left, top = LEFT + 300 + place * 70, TOPS[1] - 24
+    return f'<circle cx="{left}" cy="{top}" r="4" fill="{colour}"/><text x="{left + 8}" y="{top + 4}">{label}</text>'
+
+
+def _line(places: Sequence[tuple[float, float]], colour: str) -> str:
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places)
-    end_x, end_y = places[-1]
-    name = f'<text x="{end_x + 8:.1f}" y="{end_y + 4:.1f}">{label}</text>' if label else ""
-    return f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>{dots}{name}'
+    return f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>{dots}'

@@ -32,6 +32,7 @@ def measure(folder: Path, rounds: int, seconds: float, tell: Say) -> tuple[list[
         tell("latency: saturating the collector")
         saturated = send_closed(server.address, Posts.of("most", datetime.now(UTC), 1), 64, max(2, seconds), accepted)
         most = saturated.answered / saturated.wall_s
+        opened.settle(server)
         half: list[Point] = []
         for number in range(rounds):
             tell(f"latency: round {number + 1} of {rounds} at half of {most:,.0f} events a second")

@@ -9,8 +9,8 @@ from loadtests.figures import Figure, rounded
 
 __all__ = ["costs_svg"]
 
-WIDTH: Final = 760
-LABEL_WIDTH: Final = 330
+WIDTH: Final = 820
+LABEL_WIDTH: Final = 430
 NUMBER_WIDTH: Final = 70
 ROW: Final = 26
 OURS, OTHERS = "#2f7d6d", "#9aa5ab"

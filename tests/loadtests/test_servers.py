@@ -30,7 +30,7 @@ def test_a_box_takes_events_and_forgets_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("kind", ["gevent", "gthread"])
+@pytest.mark.parametrize("kind", ["gevent", "gevent_pywsgi"])
 def test_the_empty_view_answers_under_both_workers(tmp_path: Path, kind: str) -> None:
     with empty_flask(tmp_path, kind) as server:
         load = send(server.address, islice(posts("t", datetime.now(UTC), 1), 40), 8, lambda answer: answer.status == 204)
