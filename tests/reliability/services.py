@@ -107,7 +107,7 @@ class Services(RunningCollector):
 
     def forget(self) -> None:
         """Empty the history."""
-        for table in ("events", "sessions"):
+        for table in ("events", "sessions", "receipts"):
             self.client.execute(f"TRUNCATE TABLE {table}")
 
     def close(self) -> None:
