@@ -72,6 +72,7 @@ def survive(box: Box, undisturbed: Undisturbed, kills: Sequence[str], seconds: f
         stored = stored_ids(client)
     assert_everything_once(crowd, stored)
     count = assert_same_as_undisturbed(box, undisturbed, crowd)
+    assert box.run("receipts", "--check") == "", "the receipts add up"
     print(  # noqa: T201 - the figures of this run
         f"\nkilled {dict(killed)}; answers {dict(crowd.answers)}, the slowest {crowd.slowest_s:.1f} s; "
         f"{len(crowd.taken)} ids taken, {len(stored)} stored, {len(crowd.repeats)} repeated orders, {count} sessions"
