@@ -319,6 +319,11 @@ class Connection:
         self.close()
 
     @property
+    def receiving(self) -> bool:
+        """The client is in the middle of a request, and nothing else happens."""
+        return self._in_message and not (self.busy or self._out or self._queue)
+
+    @property
     def idle(self) -> bool:
         """Nothing is being asked or answered."""
         return not (self.busy or self._out or self._queue or self._in_message)

@@ -35,7 +35,7 @@ __all__ = ["EdgeApp", "Loop"]
 SITES_EVERY_S: Final = 1.5
 FIRST_SITES_S: Final = 2.0
 TICK_S: Final = 0.25
-# A connection that was heard of later than this is not closed to make room.
+# A connection that was heard of later than this, or began a request later, is not closed to make room.
 SILENT_S: Final = 1.0
 # When told to stop, silent clients are given this long to send what is already on its way.
 LAST_WORDS_S: Final = 0.5
@@ -246,11 +246,16 @@ class Loop:
         self._publish()
 
     def _make_room(self) -> None:
-        """Close a tenth of the connections, of those that have been silent longest: others wait at the door."""
+        """Close a tenth of the connections: others wait at the door. First those that have been silent longest, then those
+        that have been at one request longest.
+        """
         silent = [one for one in self.connections if one.idle and self.now - one.heard_at > SILENT_S]
         silent.sort(key=lambda one: one.heard_at)
-        for connection in silent[: self.settings.max_connections // 10]:
-            connection.close()
+        begun_before = self.now - SILENT_S + self.settings.request_timeout_s
+        slow = [one for one in self.connections if one.receiving and one.deadline < begun_before]
+        slow.sort(key=lambda one: one.deadline)
+        for connection in [*silent, *slow][: self.settings.max_connections // 10]:
+            connection.expire()
 
     def _learn_sites(self, replies: Sequence[Any] | StoreDown) -> None:
         if isinstance(replies, StoreDown):
