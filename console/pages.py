@@ -1,4 +1,4 @@
-"""The pages of the console: sessions, and the story of one."""
+"""The pages of the console: sessions, the story of one, and the receipts."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -16,10 +16,14 @@ from console import reports
 from console.access import Registry, current_user, form_token, site_of_user
 from console.charts import chart_of
 from console.filters import NAMES, PERIODS, SessionFilter, parse_filter, zone_of
+from tracker.receipts import read_receipts, total
+from tracker.receipts_gauges import FATES, MOST_ENTRIES
 
 __all__ = ["page_routes"]
 
 ROWS_PER_PAGE: Final = 50
+RECEIPTS_HOURS: Final = 24
+RECEIPTS_TRIES: Final = 5
 KEPT: Final = tuple(sorted(NAMES - {"format", "limit"}))  # arguments that links of a page carry on
 
 
@@ -48,12 +52,31 @@ def page_routes(
 
         return people_only(show)
 
+    @routes.get("/receipts")
+    def receipts() -> Answer | str:
+        return people_only(lambda user, site: _receipts_page(settings, redis, history, user, site, now()))
+
     return routes
 
 
 def _frame(user: User, site: Site) -> dict[str, Any]:
     """What every page needs: who looks at which site, its zone, and the token of the log-out form."""
     return {"user": user, "site": site, "zone": zone_of(site), "form_token": form_token()}
+
+
+def _receipts_page(settings: Settings, redis: RedisClient, history: History, user: User, site: Site, now: datetime) -> str:
+    begin = now - timedelta(hours=RECEIPTS_HOURS - 1)
+    found = read_receipts(redis, history, settings, begin, now, site.name, MOST_ENTRIES, RECEIPTS_TRIES)
+    whole = total(found.lines, site.name) if found.lines else None
+    return render_template(
+        "receipts.html",
+        found=found,
+        lines=found.lines[::-1],
+        whole=whole,
+        fates=FATES,
+        active="receipts",
+        **_frame(user, site),
+    )
 
 
 def _sessions_page(settings: Settings, history: History, user: User, site: Site, now: datetime) -> str:

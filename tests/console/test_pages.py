@@ -1,5 +1,6 @@
 """The pages that people see."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -11,7 +12,9 @@ from baliza.sites import Site, add_user
 from baliza.stores import History, RedisClient
 from console.pages import arguments_of_form, link_with
 from tests.console.test_reports import bought, visit
+from tests.support.collecting import Shop, event
 from tests.support.rows import NOON, event_row, insert_events
+from tests.tracker.test_receipts import tell
 
 stores = [pytest.mark.redis, pytest.mark.clickhouse]
 LogIn = Callable[..., int]
@@ -34,6 +37,32 @@ class TestOnStores:
         assert "data-site=&#34;pk_demo&#34;" in page or 'data-site="pk_demo"' in page
         assert "http://127.0.0.1:8000/b.js" in page
         assert "http://shop.test" in page
+
+    def test_receipts_of_the_site_add_up(self, reader: FlaskClient, history: History, shop: Shop) -> None:
+        shop.now = NOON
+        shop.send(event(at=NOON), event(at=NOON, colour="red"))
+        tell(history, 4, NOON - timedelta(hours=1))
+        tell(history, 9, NOON, "other")
+        insert_events(history, [event_row(received_at=NOON - timedelta(minutes=30)) for _ in range(4)])
+        page = reader.get("/receipts")
+        assert page.status_code == 200
+        cells = [re.findall(r"<t[hd][^>]*>([^<]*)<", row) for row in page.text.split("<tr")[2:]]
+        assert cells == [
+            ["Total", "12", "4", "0", "1", "2", "4", "1", "0"],
+            ["2026-11-21 12:00", "2", "0", "0", "0", "0", "1", "1", "0"],
+            ["2026-11-21 11:00", "10", "4", "0", "1", "2", "3", "0", "0"],
+        ]
+        assert "Every event is accounted for." in page.text
+        assert re.search(r'href="/receipts\?site=demo" aria-current="page"', page.text)
+
+    def test_a_sum_that_does_not_hold_is_red(self, reader: FlaskClient, history: History) -> None:
+        assert "Nothing came in" in reader.get("/receipts").text
+        tell(history, 4, NOON)
+        page = reader.get("/receipts").text
+        assert 'role="alert"><strong>The sum does not hold' in page
+        assert page.count('class="wrong"') == 2
+        assert "+4" in page
+        assert "Every event is accounted for." not in page
 
     def test_page_shows_tiles_chart_and_rows(self, reader: FlaskClient, history: History) -> None:
         insert_events(history, [bought("a", 20, "1234.5"), visit("b", 10, customer_id="c-42")])

@@ -68,6 +68,7 @@ def survive(box: Box, undisturbed: Undisturbed, kills: Sequence[str], seconds: f
     crowd.wait_for(20)
     crowd.stop()
     box.until_nothing_waits()
+    assert box.run("receipts", "--check") == "", "an event is not accounted for"
     with box.stores() as (_, client):
         stored = stored_ids(client)
     assert_everything_once(crowd, stored)
