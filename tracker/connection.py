@@ -119,6 +119,8 @@ class Connection:
             headers[key] = text
         if size > MAX_HEAD_BYTES or len(self._lines) > MAX_HEADERS:
             raise TooLarge(HEAD_TOO_LARGE)
+        if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+            raise BadRequest(f"expected no transfer coding but chunked, got {headers['transfer-encoding']}")
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
             raise TooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got {length}")

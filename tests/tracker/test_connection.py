@@ -202,13 +202,14 @@ def test_refuses_too_many_headers(ends: Ends) -> None:
         post(b"abc", "Transfer-Encoding: chunked"),
         post(b"").replace(b"Content-Length: 0", b"Content-Length: -1"),
         post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked, identity"),
+        chunked(b"abc").replace(b"chunked", b"gzip, chunked"),
         chunked(b"abc").replace(b"3\r\n", b"zz\r\n"),
         b"CONNECT shop.test:443 HTTP/1.1\r\nHost: shop.test\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ],
     ids=[
         "binary", "unknown method", "unknown version", "NUL in header", "space in header name", "two hosts", "two lengths",
-        "length and chunks", "negative length", "not chunked last", "chunk size", "CONNECT", "HTTP/2",
+        "length and chunks", "negative length", "not chunked last", "not only chunked", "chunk size", "CONNECT", "HTTP/2",
     ],
 )  # fmt: skip
 def test_refuses_what_is_no_request_and_closes(ends: Ends, data: bytes) -> None:

@@ -49,6 +49,7 @@ SMUGGLED = {
     "a length and chunks": framed(f"Content-Length: {len(BODY)}", "Transfer-Encoding: chunked"),
     "chunks and a length": framed("Transfer-Encoding: chunked", "Content-Length: 4", body=b"0\r\n\r\n"),
     "chunked, but not last": framed("Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"),
+    "chunked, but not alone": framed("Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"),
     "chunked by another name": framed("Transfer-Encoding: xchunked", body=b"0\r\n\r\n"),
     "chunked behind a control character": framed("Transfer-Encoding: \x0bchunked", body=b"0\r\n\r\n"),
     "a length with a sign": framed(f"Content-Length: +{len(BODY)}"),
