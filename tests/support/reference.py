@@ -43,7 +43,7 @@ def read_by_h11(data: bytes) -> Reading:
                 connection.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
                 connection.send(h11.EndOfMessage())
                 if connection.our_state is not h11.DONE:
-                    found.ended = True  # h11 keeps no connection of HTTP/1.0, whatever it asks for
+                    found.ended = True  # of HTTP/1.0 always, whatever it asks for
                     break
                 connection.start_next_cycle()
     except h11.RemoteProtocolError as error:
@@ -80,6 +80,7 @@ def read_by_us(data: bytes, cuts: list[int]) -> Reading:
         if len(answers) > len(found.requests):
             assert answers[-1].status in (400, 413), answers
             found.refused = answers[-1].body.decode()
+        found.ended = bool(answers) and answers[-1].headers.get("connection") == "close" and not found.refused
         ends.connection.expire()
         assert ends.forgotten == [ends.connection], "a connection that is over is forgotten once"
     finally:
