@@ -39,6 +39,7 @@ def serve(name: str) -> None:
     Example: BALIZA_REDIS_URL=redis://localhost/0 baliza serve tracker
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)  # a stack trace of what we say in a sentence
     settings = load_settings()
     share_metrics(settings, name, os.environ)
     # After that: who imports the metrics decides then and there where they are kept.

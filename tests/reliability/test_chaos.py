@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -61,10 +62,12 @@ def survive(box: Box, undisturbed: Undisturbed, kills: Sequence[str], seconds: f
     for victim in kills:
         box.kill(victim)
         killed[victim] += 1
-        time.sleep(dice.uniform(0.2, 1.2))
+        time.sleep(dice.uniform(0.1, 0.6))
     if seconds:
         killed += wreak(box, dice, seconds, (1.0, 7.0))
     box.until_well()
+    ended = set(re.findall(r"^(\w+) has ended", box.output, re.M))
+    assert ended <= {"public" if victim == "master" else victim for victim in killed}, "the others lived on"
     crowd.wait_for(20)
     crowd.stop()
     box.until_nothing_waits()
