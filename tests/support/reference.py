@@ -74,6 +74,8 @@ def read_by_us(data: bytes, cuts: list[int]) -> Reading:
         answers = _answers(ends)
         for each in ends.requests:
             kept = {name: value for name, value in each.headers.items() if name != "upgrade"}
+            if "transfer-encoding" in kept:
+                kept["transfer-encoding"] = kept["transfer-encoding"].lower()  # as h11 has it
             found.requests.append((each.method, each.target, kept, each.body))
         assert len(answers) - len(found.requests) in (0, 1), answers
         assert [answer.status for answer in answers[: len(found.requests)]] == [200] * len(found.requests)
