@@ -18,6 +18,7 @@ from baliza.metrics import read_with
 from baliza.settings import Settings, load_settings
 from baliza.sites import CachedRegistry
 from tracker.app import create_app
+from tracker.brake import braked
 from tracker.edge import EdgeApp
 from tracker.ingest import Ingest, oldest_waiting_s
 from tracker.quarantine import forget_old
@@ -60,7 +61,13 @@ def _probes(settings: Settings, redis: stores.RedisClient) -> Mapping[str, Probe
             )
         return f"{waiting_s:.1f} s"
 
-    return {"live_store": lambda: "answers" if stores.call(redis.ping) else "silent", "ingest_lag": lag}
+    def brake() -> str:
+        for worker, why in braked(redis, settings.ingest_workers).items():
+            raise StoreDown(f"ingest {worker} is braked", why)
+        return "released"
+
+    answers = {"live_store": lambda: "answers" if stores.call(redis.ping) else "silent"}
+    return answers | {"ingest_lag": lag, "ingest_brake": brake}
 
 
 def serve_ingest(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """The loop into the history, on real engines: exactly once, whatever happens in between."""
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from baliza import metrics
 from baliza.errors import StoreDown
 from baliza.lease import Lease
 from baliza.settings import Settings
@@ -15,8 +17,9 @@ from baliza.stores import History, RedisClient
 from schema import keys
 from tests.support.collecting import Shop, event
 from tracker import ingest
-from tracker.brake import Braked
+from tracker.brake import Braked, braked
 from tracker.ingest import Ingest, oldest_waiting_s
+from tracker.quarantine import all_kept, put_back_command
 from tracker.rows import BadEntry
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
@@ -225,3 +228,101 @@ def test_nothing_is_stored_while_replicas_are_waited_for_in_vain(
         worker(redis_wait_replicas=5, redis_timeout_s=0.1).step()
     assert stored(history) == []
     assert worker().step() == 1
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_poison_entry_is_set_aside_and_the_others_are_stored_once(
+    shop: Shop, worker: Callable[..., Ingest], history: History, redis_client: RedisClient, killed: bool
+) -> None:
+    history.rows("ALTER TABLE events ADD CONSTRAINT sound CHECK search_term != 'poison'")
+    for number in range(12):
+        shop.send(event("search", search_term="poison" if number in (0, 7) else "lamp"), visitor=f"v-{number}")
+    carrying = worker()
+    if killed:
+        carrying._trim = lambda _manifest: (_ for _ in ()).throw(StoreDown("killed here"))  # type: ignore[method-assign]
+        with pytest.raises(StoreDown):
+            carrying.step()
+    assert worker().step() == 10
+    kept = [fields for n in range(8) for _, fields in redis_client.xrange(keys.unstored(n))]
+    assert [b"poison" in fields[b"b"] and b"Constraint `sound`" in fields[b"error"] for fields in kept] == [True, True]
+    assert stored(history) == [("search", 10)]
+    assert history.rows("SELECT sum(events), (SELECT sum(taken) FROM receipts) FROM sessions") == [(10, 10)]
+    # Put back after a mend, they are stored too.
+    history.rows("ALTER TABLE events DROP CONSTRAINT sound")
+    for each in all_kept(redis_client, 8):
+        redis_client.execute_command(*put_back_command(each.partition, each.stream_id))
+    assert worker().step() == 2
+    assert stored(history) == [("search", 12)]
+    assert history.rows("SELECT sum(events), (SELECT sum(taken) FROM receipts) FROM sessions") == [(12, 12)]
+
+
+def test_with_more_poison_than_one_search_finds_the_rest_is_still_stored(
+    shop: Shop, worker: Callable[..., Ingest], history: History, redis_client: RedisClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.insertion.CULPRITS_MOST", 2)
+    history.rows("ALTER TABLE events ADD CONSTRAINT sound CHECK search_term != 'poison'")
+    for number in range(30):
+        shop.send(event("search", search_term="poison" if number % 6 == 0 else "lamp"), visitor=f"v-{number}")
+    assert worker().step() == 25
+    assert sum(redis_client.xlen(keys.unstored(n)) for n in range(8)) == 5
+    assert stored(history) == [("search", 25)]
+
+
+def test_a_column_that_is_gone_brakes_and_its_return_releases(
+    shop: Shop, worker: Callable[..., Ingest], history: History, redis_client: RedisClient, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(ingest, "BRAKED_WAIT_S", 0.05)
+    for number in range(30):
+        shop.send(event("search", search_term="lamp", decision_id="D"), visitor=f"v-{number}")
+    history.rows("ALTER TABLE events DROP COLUMN decision_id")
+    carrying, stop = worker(), threading.Event()
+    thread = threading.Thread(target=carrying.run, args=(stop,))
+    thread.start()
+    try:
+        until(lambda: braked(redis_client, 1))
+        assert "a sound event is refused as well" in braked(redis_client, 1)[0]
+        assert metrics.INGEST_BRAKED._value.get() == 1
+        until(lambda: metrics.INGEST_FAILURES._value.get() > 5)
+        assert stored(history) == []
+        assert sum(redis_client.xlen(keys.unstored(n)) + redis_client.xlen(keys.quarantine(n)) for n in range(8)) == 0
+        # Said once, however often it was tried.
+        assert caplog.text.count("BRAKED: nothing is carried") == 1
+        history.rows("ALTER TABLE events ADD COLUMN decision_id String AFTER response_code")
+        until(lambda: not braked(redis_client, 1))
+    finally:
+        stop.set()
+        thread.join(20)
+    assert history.rows("SELECT count(), uniqExact(event_id), any(decision_id) FROM events") == [(30, 30, "D")]
+    assert metrics.INGEST_BRAKED._value.get() == 0
+    assert "the brake is released" in caplog.text
+
+
+def test_a_backlog_goes_without_a_pause_and_a_trickle_waits(
+    shop: Shop, worker: Callable[..., Ingest], history: History
+) -> None:
+    carrying = worker(ingest_max_events=8 * 50)
+    for _ in range(120):
+        shop.send(event())
+    assert (carrying.step(), carrying._backlog) == (50, True)
+    assert (carrying.step(), carrying._backlog) == (50, True)
+    assert (carrying.step(), carrying._backlog) == (20, False)
+
+
+def test_receipts_of_requests_without_news_are_carried_too(
+    shop: Shop, worker: Callable[..., Ingest], history: History, redis_client: RedisClient
+) -> None:
+    again = event()
+    shop.send(again)
+    worker().step()
+    shop.send(again)
+    assert worker().step() == 0
+    assert [redis_client.xlen(keys.events(n)) for n in range(8)] == [0] * 8
+    assert history.rows("SELECT sum(received), sum(taken), sum(duplicate) FROM receipts") == [(2, 1, 1)]
+
+
+def until(happened: Callable[[], object], within_s: float = 30.0) -> None:
+    over = time.monotonic() + within_s
+    while not happened():
+        assert time.monotonic() < over, "it did not happen"
+        time.sleep(0.02)

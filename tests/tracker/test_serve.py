@@ -5,6 +5,7 @@ import pytest
 from baliza.settings import Settings
 from baliza.stores import RedisClient
 from schema import keys
+from tracker.brake import Brake, Braked
 from tracker.request import Answer, Request
 from tracker.serve import now_ms, tracker_wsgi
 from tracker.wsgi_bridge import call_wsgi, environ_of
@@ -16,10 +17,18 @@ def ask(settings: Settings, target: str) -> Answer:
     return call_wsgi(tracker_wsgi(settings), environ_of(Request("GET", target, {}, b"", "192.0.2.7"), 0))
 
 
+def test_is_not_ready_while_ingest_is_braked(redis_client: RedisClient, settings: Settings) -> None:
+    Brake(redis_client, 0).pull(Braked("no such column"))
+    answer = ask(settings, "/ready")
+    assert answer.status == 503
+    assert b"ingest 0 is braked" in answer.body
+
+
 def test_is_ready_when_the_store_answers_and_nothing_waits(redis_client: RedisClient, settings: Settings) -> None:
     answer = ask(settings, "/ready")
     assert answer.status == 200
-    assert json.loads(answer.body) == {"ready": True, "live_store": "answers", "ingest_lag": "0.0 s"}
+    stores = {"live_store": "answers", "ingest_lag": "0.0 s", "ingest_brake": "released"}
+    assert json.loads(answer.body) == {"ready": True} | stores
 
 
 def test_is_not_ready_when_events_wait_too_long(redis_client: RedisClient, settings: Settings) -> None:
