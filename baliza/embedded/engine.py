@@ -202,6 +202,8 @@ class EngineSession:
         self._tag = tag
         self._spool = spool
         self._applied: dict[str, str] = {}
+        # The structure of the last insert from input(), which says by itself what its columns are.
+        self._structure, self._columns = "", list[tuple[str, str]]()
 
     def use(self, database: str) -> None:
         """Make this database the current one."""
@@ -306,7 +308,10 @@ class EngineSession:
 
     def _insert_columns(self, insert: DataInsert) -> list[tuple[str, str]]:
         if isinstance(insert, statements.InsertSelect):
-            return [(name, kind) for name, kind, _ in self._describe(f"TABLE null({insert.structure})")]
+            if insert.structure != self._structure:
+                described = self._describe(f"TABLE null({insert.structure})")
+                self._structure, self._columns = insert.structure, [(name, kind) for name, kind, _ in described]
+            return self._columns
         described = self._describe(f"TABLE {insert.table}")
         if insert.columns is None:
             return [(name, kind) for name, kind, default in described if default in ("", "DEFAULT")]
