@@ -27,6 +27,7 @@ class Late(NamedTuple):
 COMMANDS: Final = {
     "up": Late("baliza.commands.run:up", "Run everything on this box"),
     "demo": Late("baliza.commands.run:demo", "The same as `up`, with a demo shop and simulated shoppers"),
+    "reload": Late("baliza.commands.run:reload", "Let a running `baliza up` run the code that is installed now"),
     "serve": Late("baliza.commands.serve:serve", "Run one service"),
     "health": Late("baliza.commands.serve:health", "Exit 0 when URL answers 200, else 1"),
     "migrate": Late("baliza.commands.stores:migrate", "Bring ClickHouse's tables and the live store's functions up to date"),

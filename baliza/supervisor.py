@@ -29,6 +29,7 @@ __all__ = [
     "environment",
     "lock_data_dir",
     "metrics_folder",
+    "supervisor_lock",
     "take_over",
 ]
 
@@ -85,6 +86,16 @@ class Child:
                 start_new_session=True,
                 pass_fds=[lock.fileno()],
             )
+
+    def reload(self) -> None:
+        """Run the code that is on the disk now: the public port replaces its workers without a pause, others start again."""
+        if self.process is None or not self.running():
+            return
+        if self.name == "public":
+            self.process.send_signal(signal.SIGHUP)
+        else:
+            self.stop()
+            self.start()
 
     def _end_group(self) -> None:
         # Workers of a killed gunicorn still have its port.
@@ -231,6 +242,15 @@ class Supervisor:
             return False
         return True
 
+    def reload(self) -> None:
+        """Let every service run the code that is on the disk now; the stores go on. Blocks while services stop."""
+        for part in self.parts:
+            if isinstance(part, Child):
+                try:
+                    part.reload()
+                except (BalizaError, OSError) as error:
+                    self.tell(f"{part.name} did not start: {error}")
+
     def stop(self) -> None:
         """Stop all, the last started first, so that nobody loses a store that it still needs."""
         self.stopping.set()
@@ -278,9 +298,14 @@ def services_lock(data_dir: Path) -> Path:
     return file
 
 
+def supervisor_lock(data_dir: Path) -> Path:
+    """Held by the supervisor of the folder, whose process id is in it."""
+    return data_dir / "run" / "supervisor.lock"
+
+
 def lock_data_dir(data_dir: Path) -> IO[str]:
     """Hold the folder for this process (until it ends). BalizaError naming the process that has it."""
-    file = data_dir / "run" / "supervisor.lock"
+    file = supervisor_lock(data_dir)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         lock = hold(file, str(os.getpid()))

@@ -21,19 +21,30 @@ import click
 from baliza import sites, stores
 from baliza.commands.live import LiveLine
 from baliza.disk import DiskGuard
-from baliza.errors import Conflict, EngineError
+from baliza.errors import BalizaError, Conflict, EngineError
+from baliza.files import holder, wait_until_free
 from baliza.migrations import migrate
 from baliza.settings import Settings, load_settings
 from baliza.status import read_status
-from baliza.supervisor import Child, Supervisor, check_ports, engines, lock_data_dir, metrics_folder, take_over
+from baliza.supervisor import (
+    Child,
+    Supervisor,
+    check_ports,
+    engines,
+    lock_data_dir,
+    metrics_folder,
+    supervisor_lock,
+    take_over,
+)
 from schema import keys
 
-__all__ = ["demo", "up"]
+__all__ = ["demo", "reload", "up"]
 
 ON_ONE_BOX: Final = ("public", "ingest", "retargeting", "trainer", "console")
 HISTORY_SHOPPERS: Final = 700
 HISTORY_DAYS: Final = 14
 START_WITHIN_S: Final = 60.0
+RELOAD: Final = signal.SIGUSR1
 FIGURES_TIMEOUT_S: Final = 2.0  # who waits for figures neither watches processes nor sees Ctrl-C
 
 
@@ -61,6 +72,22 @@ def demo(shoppers_per_minute: float, speed: float) -> None:
     _run(settings, _announce_demo, extra)
 
 
+@click.command()
+def reload() -> None:
+    """Let a running `baliza up` run the code that is installed now; no event and no offer fails.
+
+    The services do. Stores, settings and the parent itself stay as they are. Run `baliza migrate` before when a new version has migrations.
+
+    \b
+    Example: pip install --upgrade baliza && baliza migrate && baliza reload
+    """
+    chosen = load_settings()
+    if wait_until_free(supervisor_lock(chosen.data_dir), 0):
+        raise BalizaError(f"nothing runs in {chosen.data_dir.resolve()}: start `baliza up` there")
+    os.kill(int(holder(supervisor_lock(chosen.data_dir))), RELOAD)
+    click.echo("reloading; its output and logs say how it went")
+
+
 def _run(settings: Settings, announce: Callable[[Settings], str], extra_env: dict[str, str] | None = None) -> None:
     """Start all, say where to look, then a live line until Ctrl-C or SIGTERM; then stop all. `extra_env`: it is the demo."""
     os.umask(0o077)  # what shoppers did, and passwords: for the owner's eyes only
@@ -69,6 +96,7 @@ def _run(settings: Settings, announce: Callable[[Settings], str], extra_env: dic
     lock = lock_data_dir(settings.data_dir)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
+    signal.signal(RELOAD, signal.SIG_IGN)  # until there is something to reload
     try:
         take_over(settings.data_dir, live.tell)
         check_ports(settings)
@@ -230,8 +258,14 @@ def _watch(settings: Settings, supervisor: Supervisor, live: LiveLine, stop: thr
         settings.redis_max_memory_mb,
         live.tell,
     )
+    asked_to_reload = threading.Event()
+    signal.signal(RELOAD, lambda *_: asked_to_reload.set())
     while not stop.wait(1.0):
         now = time.monotonic()
+        if asked_to_reload.is_set():
+            asked_to_reload.clear()
+            supervisor.reload()
+            live.tell("reloaded: the services run the code that is on the disk now")
         for name in supervisor.watch(now):
             live.tell(f"{name} runs again")
         guard.look()

@@ -124,3 +124,28 @@ def test_a_box_that_is_stopped_under_load_answers_what_it_takes_and_keeps_it(box
     assert taken <= crowd.taken <= stored.keys()
     assert max(stored.values()) == 1
     assert box.stop() == 0
+
+
+@pytest.mark.long
+@pytest.mark.clickhouse
+def test_a_box_that_is_reloaded_under_load_fails_no_request(box: Box) -> None:
+    box.open()
+    crowd = Crowd(box.url, datetime.now(UTC), 7, batches_per_s=100)
+    crowd.wait_for(50)
+    parts = ("public", "ingest", "console", "valkey", "clickhouse")
+    before = {part: [process.pid for process in box.processes_of(part)] for part in parts}
+    assert "reloading" in box.run("reload")
+    wait_for(lambda: "reloaded: " in box.output, 60, lambda: box.output)
+    wait_for(lambda: not set(before["public"][1:]) & {each.pid for each in box.processes_of("public")}, 60)
+    box.until_well()
+    crowd.wait_for(50)
+    crowd.stop()
+    assert set(crowd.answers) <= {"200", "202"}
+    box.until_nothing_waits()
+    after = {part: [process.pid for process in box.processes_of(part)] for part in parts}
+    assert {part for part in parts if before[part][0] != after[part][0]} == {"ingest", "console"}
+    assert len(after["public"]) == 3
+    with box.stores() as (_, client):
+        assert crowd.taken <= stored_ids(client).keys()
+    assert "has ended" not in box.output
+    assert box.stop() == 0

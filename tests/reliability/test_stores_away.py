@@ -31,7 +31,8 @@ def all_is_well_in_the_end(services: Services, crowd: Crowd) -> None:
     crowd.wait_for(10)
     crowd.stop()
     services.until_nothing_waits()
-    assert_everything_once(crowd, stored_ids(services.client))
+    assert_everything_once(crowd, stored := stored_ids(services.client))
+    print(f"\n{len(crowd.taken)} taken, {len(stored)} stored, {dict(crowd.answers)}")  # noqa: T201 - the figures of this run
     wait_for(lambda: services.ask("/ready")[0] == 200, 10, lambda: str(services.ask("/ready")))
 
 

@@ -12,7 +12,7 @@ from baliza import sites, stores
 from baliza.commands import run
 from baliza.commands.live import LiveLine
 from baliza.embedded.valkey import free_port
-from baliza.errors import EngineError
+from baliza.errors import BalizaError, EngineError
 from baliza.settings import Settings
 from baliza.stores import RedisClient
 from baliza.supervisor import Child
@@ -141,6 +141,12 @@ def test_the_demo_has_the_keys_that_everybody_knows_at_every_start(settings: Set
     assert user is not None
     assert user.sites == ("demo",)
     assert sites.site_of_token(redis_client, "tok_demo") == "demo"
+
+
+def test_a_reload_of_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BALIZA_DATA_DIR", str(tmp_path))
+    with pytest.raises(BalizaError, match="nothing runs in"):
+        run.reload.callback()  # type: ignore[misc]
 
 
 def test_metrics_of_an_earlier_run_are_forgotten(tmp_path: Path) -> None:
