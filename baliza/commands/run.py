@@ -76,7 +76,8 @@ def demo(shoppers_per_minute: float, speed: float) -> None:
 def reload() -> None:
     """Let a running `baliza up` run the code that is installed now; no event and no offer fails.
 
-    The services do. Stores, settings and the parent itself stay as they are. Run `baliza migrate` before when a new version has migrations.
+    The services do. Stores, settings and the parent itself stay as they are. When a new version has migrations, run
+    `baliza migrate` before.
 
     \b
     Example: pip install --upgrade baliza && baliza migrate && baliza reload
