@@ -92,7 +92,8 @@ def list_kept(limit: int, site: str | None, reason: str, since: datetime | None,
             click.echo(msgspec.json.encode(each.shown()).decode())
         return
     if found:
-        Console().print(_table(found))
+        # A table that goes into a file or a pipe has room.
+        (Console() if sys.stdout.isatty() else Console(width=200)).print(_table(found))
     else:
         click.echo("nothing in quarantine" + (f" of the site {site}" if site else ""))
     for line in _summary(tallied(redis, settings.partitions), len(found), limit):
@@ -231,14 +232,14 @@ def _tell(fates: Counter[str], reasons: Counter[str], *, dry_run: bool) -> None:
 def _table(found: list[Kept]) -> Table:
     table = Table(show_lines=True)
     columns: dict[str, dict[str, Any]] = {
-        "received (UTC)": {"no_wrap": True}, "id": {"no_wrap": True}, "site": {}, "sender": {}, "error": {}, "event": {},
+        "received (UTC)": {"no_wrap": True}, "id": {"no_wrap": True}, "site": {}, "error": {"min_width": 20}, "event": {},
     }  # fmt: skip
     for name, options in columns.items():
         table.add_column(name, **options)
     for each in found:
         cut = each.event if len(each.event) <= SHOWN_CHARACTERS else f"{each.event[:SHOWN_CHARACTERS]}…"
         # What strangers sent is no markup and moves no cursor.
-        texts = [_plain(text) for text in (each.site, each.sender, each.error, cut)]
+        texts = [_plain(text) for text in (each.site, each.error, cut)]
         table.add_row(f"{each.at:%Y-%m-%d %H:%M:%S}", each.id, *texts)
     return table
 

@@ -153,6 +153,7 @@ class _Moment(NamedTuple):
     open: tuple[bytes, ...]
     left: tuple[int, ...]
     newest: tuple[str, ...]
+    lengths: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ class _Reader:
         settled = not before.open and (before.open, before.left) == (after.open, after.left)
         in_motion = {} if settled else waiting.in_batch
         differences = _differences(first, counted, told, in_motion, self._begun_s())
-        lengths = self._lengths(streams)
+        lengths = before.lengths
         lines = add_up(told, counted, waiting.numbers, differences)
         return Receipts(lines, settled, sum(lengths), sum(lengths[self._partitions :]), waiting.seen)
 
@@ -236,14 +237,7 @@ class _Reader:
         infos = [known.get(stream) for stream in streams]
         left = tuple(info["entries-added"] - info["length"] if info else 0 for info in infos)
         newest = tuple(info["last-generated-id"].decode() if info else "0-0" for info in infos)
-        return _Moment(batches, left, newest)
-
-    def _lengths(self, streams: Sequence[str]) -> list[int]:
-        pipe = self._redis.pipeline(transaction=False)
-        for stream in streams:
-            pipe.xlen(stream)
-        lengths: list[int] = call(pipe.execute)
-        return lengths
+        return _Moment(batches, left, newest, tuple(info["length"] if info else 0 for info in infos))
 
     def _waiting(self, streams: Sequence[str], moment: _Moment) -> _Waiting:
         """What the entries up to that moment say."""

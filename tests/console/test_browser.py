@@ -16,6 +16,7 @@ from baliza.stores import History, RedisClient
 from console.app import create_app
 from tests.console.test_reports import bought, visit
 from tests.support.rows import NOON, insert_events
+from tests.tracker.test_receipts import tell
 
 CHROMIUM = os.environ.get("BALIZA_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -72,3 +73,16 @@ def test_person_logs_in_reads_a_story_and_logs_out(address: str, page: Page, his
     page.click(".leave button")
     assert page.url == f"{address}/login"
     assert complaints == []
+
+
+def test_receipts_fit_a_phone(address: str, page: Page, history: History) -> None:
+    tell(history, 1_234_567, NOON)
+    page.goto(address)
+    page.fill("#name", "demo")
+    page.fill("#password", "demo-demo")
+    page.click("button.primary")
+    page.click("header nav >> text=Receipts")
+    page.wait_for_url("**/receipts?site=demo")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.locator("thead th").first.is_visible()
+    assert page.locator("tr.wrong").count() == 2
