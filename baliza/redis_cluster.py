@@ -111,6 +111,10 @@ class ClusterClient:
         """All keys of all masters that match. As on a single server: for tests and people, never for a product."""
         return list(self._cluster().scan_iter(pattern, count=1000))
 
+    def config_set(self, name: str, value: Any) -> Any:
+        """On every master."""
+        return self._cluster().config_set(name, value, target_nodes=RedisCluster.PRIMARIES)
+
     def close(self) -> None:
         with self._lock:
             if self._made is not None:

@@ -92,8 +92,8 @@ class Settings:
     ready_max_lag_s: int = setting(300, "age in seconds of the oldest waiting event at which /ready answers 503", least=1)
     train_interval_s: int = setting(900, "seconds between two trainings by the running product", least=10)
     train_days: int = setting(90, "days of history that a model learns from", least=1)
-    ingest_workers: int = setting(1, "ingest processes; each has its share of the partitions", least=1, most=64)
-    ingest_worker: int = setting(0, "which of them this process is, from 0", least=0, most=63)
+    ingest_workers: int = setting(1, "ingest processes; each has its share of the partitions", least=1, most=1024)
+    ingest_worker: int = setting(0, "which of them this process is, from 0", least=0, most=1023)
     health_host: str = setting(
         "127.0.0.1", "address on which loops (ingest, retargeting, trainer) answer /health", form=HOST
     )

@@ -1,4 +1,4 @@
-"""What an accepted event costs on a cluster: python -m loadtests.clustered. Beside it the same on one server.
+"""What an accepted event costs on a cluster, and how large it is: python -m loadtests.clustered. Feeds loadtests/plan.py.
 
 Three masters with a replica each, on one machine: what the network would add is not in it. With `wait 1` an answer goes out
 when a replica has the event. The cases take turns; figures are medians of the rounds. Every accepted event is found again.
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,8 @@ import click
 from baliza import stores
 from baliza.settings import Settings
 from baliza.sites import add_site
+from loadtests import carrying
+from loadtests.client import send
 from loadtests.closed import send_closed
 from loadtests.collecting import accepted
 from loadtests.payloads import KEY, SECRET, SHOP, Posts
@@ -29,6 +32,7 @@ from tests.support.valkey_cluster import ValkeyCluster
 IN_FLIGHT: Final = (1, 8, 64)
 ROUNDS: Final = 3
 SECONDS: Final = 3.0
+EVENTS: Final = 20_000
 
 
 class ClusterBox(Box):
@@ -106,11 +110,46 @@ def measure(folder: Path, tell: Callable[[str], None]) -> None:
         )
 
 
+def sizes(folder: Path, tell: Callable[[str], None]) -> None:
+    """Bytes of an event on its way, one a request, and in the history."""
+    with box(folder / "live") as opened, opened.serving("tracker") as collector:
+        requests = list(islice(Posts.of("bytes", datetime.now(UTC), 1), EVENTS))
+        memory, log = _used(opened), _log_bytes(opened)
+        send(collector.address, iter(requests), 64, accepted).expect_all_good("events")
+        full, written = _used(opened), _log_bytes(opened) - log
+        opened.forget_streams()
+        carried = _used(opened)
+    tell(f"\nrequest {sum(map(len, requests)) / EVENTS:,.0f} bytes, append-only log {written / EVENTS:,.0f}, waiting in its")
+    tell(f"stream {(full - carried) / EVENTS:,.0f}; a visitor of ten events {(carried - memory) / EVENTS * 10:,.0f} bytes")
+    with box(folder / "history", with_history=True) as opened:
+        for figure in carrying.measure(opened, carrying.past_visits(EVENTS, 14, 1), tell):
+            tell(f"{figure.name}: {figure.value:,.1f} {figure.unit}")
+        client = stores.clickhouse(opened.settings)
+        for table in ("events", "sessions"):
+            client.execute(f"OPTIMIZE TABLE {table} FINAL")
+            ((stored,),) = client.execute(
+                "SELECT sum(bytes_on_disk) FROM system.parts"
+                " WHERE active AND database = currentDatabase() AND table = %(table)s",
+                {"table": table},
+            )
+            tell(f"{table}: {stored / EVENTS:,.0f} bytes on disk an event")
+        client.disconnect()
+
+
+def _used(opened: Box) -> int:
+    return int(opened.redis.info("memory")["used_memory"])
+
+
+def _log_bytes(opened: Box) -> int:
+    return sum(file.stat().st_size for file in (opened.valkey.data_dir / "appendonlydir").iterdir())
+
+
 @click.command()
 def main() -> None:
-    """Print µs of CPU per accepted event, on one server and on a cluster with and without waiting for replicas."""
+    """Print µs of CPU per accepted event, on one server and on a cluster, with and without waiting for replicas; bytes."""
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), click.echo)
+        sizes(Path(folder), click.echo)
 
 
 if __name__ == "__main__":

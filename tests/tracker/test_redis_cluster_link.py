@@ -85,12 +85,15 @@ def moving(cluster: ValkeyCluster, key: str) -> Iterator[Callable[[], None]]:
     def arrive(at: EmbeddedValkey = other) -> None:
         for server in (at, home, other):
             cluster.ask(server, "CLUSTER", "SETSLOT", slot, "NODE", ids[at.port])
+        cluster.ask(at, "CLUSTER", "BUMPEPOCH")  # else the others go on believing who had it before
 
     try:
         yield arrive
     finally:
         cluster.ask(other, "FLUSHALL")  # a slot with keys is not given away
         arrive(home)
+        for server in (home, other):
+            cluster.ask(server, "CLUSTER", "SETSLOT", slot, "STABLE")
 
 
 def partition_elsewhere(cluster: ValkeyCluster, than: int) -> int:
@@ -161,6 +164,27 @@ def test_asks_where_a_key_is_while_its_slot_moves(cluster: ValkeyCluster, reach:
     with moving(cluster, old):
         assert driven.ask(("GET", old), ("SET", new, "y"), ("GET", new)) == [b"x", b"OK", b"y"]
         assert driven.ask(("DEL", old)) == [1]
+
+
+def test_a_slot_that_moves_as_a_whole_is_not_felt(cluster: ValkeyCluster, reach: Reach) -> None:
+    """As masters are added. Valkey 9 and newer."""
+    driven = reach(wait_replicas=1)
+    key = keys.events(1)
+    slot, home = key_slot(key.encode()), cluster.serving(key)
+    other = next(server for server in cluster.servers[:3] if server.port != home.port)
+    got: Replies = []
+    for source, target in ((home, other), (other, home)):
+        name = cluster.ask(target, "CLUSTER", "MYID").decode()
+        cluster.ask(source, "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", name)
+
+        def arrived(target: EmbeddedValkey = target) -> bool:
+            driven.link.send([("XADD", key, "*", "n", len(got))], got.append, time.monotonic())
+            return cluster.serving(key).port == target.port
+
+        driven.turn_until(arrived, most_s=20)
+    driven.turn_until(lambda: driven.link.idle)
+    assert not [each for each in got if isinstance(each, StoreDown)]
+    assert cluster.ask(home, "XLEN", key) == len(got)
 
 
 def test_waits_for_a_call_whose_keys_are_in_two_places(cluster: ValkeyCluster, reach: Reach) -> None:

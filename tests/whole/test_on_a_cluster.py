@@ -18,8 +18,8 @@ SUITES = (
     "tests/baliza/test_stores.py",
     "tests/baliza/test_status.py",
 )
-# They look at the figures of one server, or set it up.
-OF_ONE_SERVER = ("commands_of_the_store", "takes_nothing_for_now")
+# They look at the figures of one server.
+OF_ONE_SERVER = ("commands_of_the_store",)
 MARKS = "(redis or network) and not long and not browser and not alone"
 
 
