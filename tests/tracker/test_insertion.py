@@ -10,7 +10,7 @@ from baliza.stores import History
 from schema import keys
 from tests.support.collecting import Shop, event
 from tracker.brake import Braked
-from tracker.insertion import Insertion, Refused, culprits
+from tracker.insertion import INSERT, Insertion, Refused, culprits
 from tracker.rows import Arrival, Receipt, arrival_of
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
@@ -136,3 +136,11 @@ def test_a_history_that_takes_nothing_now_is_down(arrivals: Callable[..., list[A
     history.rows("ALTER TABLE events RESET SETTING parts_to_throw_insert, parts_to_delay_insert")
     Insertion(history).write(batch, "token 2")
     assert counts(history) == (2, 2, 2)
+
+
+def test_a_real_servers_parser_reads_the_statement(history: History) -> None:
+    """The embedded engine is given it with a file's name in place of input(…); a server gets it as it is."""
+    ((formatted,),) = history.rows("SELECT formatQuerySingleLine(%(sql)s)", {"sql": INSERT})
+    assert formatted.startswith("INSERT INTO events (site, received_at, ")
+    assert "FROM input('\\n" in formatted
+    assert formatted.endswith("ARRAY JOIN opened AS e FORMAT Native")
