@@ -27,7 +27,6 @@ __all__ = [
     "Receipt",
     "arrival_of",
     "opened",
-    "receipt_of",
 ]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -115,12 +114,6 @@ def arrival_of(entry: Mapping[bytes, bytes]) -> Arrival:
     return Arrival(row, len(outcomes), _purchases(context, events, outcomes), receipt)
 
 
-def receipt_of(entry: Mapping[bytes, bytes]) -> Receipt:
-    """What became of the events of one request, without opening the events. Raises BadEntry."""
-    context, outcomes = _decided(entry)
-    return _receipt(context, len(outcomes))
-
-
 def opened(entry: Mapping[bytes, bytes]) -> Iterator[tuple[Event, Outcome, Context]]:
     """The events of one stream entry that were taken, with what was decided about each. Raises BadEntry."""
     context, events, outcomes = _read(entry)
@@ -153,9 +146,9 @@ def _decided(entry: Mapping[bytes, bytes]) -> tuple[Context, list[Outcome]]:
 
 
 def _receipt(context: Context, taken: int) -> Receipt:
-    duplicate = (context.offered - taken if context.offered >= 0 else 0) + context.known
+    again = max(0, context.offered - taken) if context.offered >= 0 else 0
     hour_s = context.received_ms // HOUR_MS * 3600
-    return Receipt(context.site, hour_s, taken, max(0, duplicate), context.consent, context.rejected)
+    return Receipt(context.site, hour_s, taken, again + context.known, context.consent, context.rejected)
 
 
 def _purchases(context: Context, events: list[Event], outcomes: list[Outcome]) -> list[Purchase]:
