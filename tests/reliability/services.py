@@ -38,16 +38,20 @@ class Services(RunningCollector):
 
     def start_ingest(self) -> None:
         """Start it (again)."""
+        self._ingest = self.another_ingest(self.health)
+
+    def another_ingest(self, health_port: int = 0) -> "subprocess.Popen[bytes]":
+        """One that waits for the lease of the first. Who starts it ends it."""
         given = {
             "BALIZA_REDIS_URL": self.valkey.url,
             "BALIZA_PARTITIONS": str(PARTITIONS),
             "BALIZA_DATA_DIR": str(self.folder / "data"),
-            "BALIZA_HEALTH_PORT": str(self.health),
+            "BALIZA_HEALTH_PORT": str(health_port),
             "BALIZA_INGEST_INTERVAL_S": "0.1",
             PARENT_VARIABLE: str(os.getpid()),
         }
         with self.ingest_log.open("ab") as output:
-            self._ingest = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", "baliza.cli", "serve", "ingest"],
                 stdout=output,
                 stderr=output,
@@ -58,6 +62,11 @@ class Services(RunningCollector):
     @property
     def ingest_log(self) -> Path:
         return self.folder / "ingest.log"
+
+    @property
+    def ingest(self) -> "subprocess.Popen[bytes]":
+        assert self._ingest is not None
+        return self._ingest
 
     def stop_ingest(self) -> None:
         """In order, so that the next one need not wait for its lease to run out."""
