@@ -15,6 +15,7 @@ from baliza.settings import Settings
 from baliza.sites import add_site, load_sites
 from baliza.stores import History, RedisClient
 from schema import keys
+from tests.conftest import ON_CLUSTER
 from tests.support.collecting import START, Shop, event
 from tests.support.rows import event_row, insert_events
 from tests.tracker.test_admission import strict
@@ -182,12 +183,13 @@ def test_a_full_store_loses_nothing(
     shop: Shop, refuse: Callable[..., Kept], again: Callable[..., Fate], lines: Callable[[], list[Line]]
 ) -> None:
     kept = refuse(event())
-    shop.redis.config_set("maxmemory", "1mb")
+    ((store, _),) = shop.redis.each_master([keys.events(PARTITION)]) if ON_CLUSTER else ((shop.redis, ""),)
+    store.config_set("maxmemory", "1mb")
     try:
         with pytest.raises(StoreDown):
             again(kept)
     finally:
-        shop.redis.config_set("maxmemory", "0")
+        store.config_set("maxmemory", "0")
     assert kept_of(shop) == [kept]
     assert lines() == [Line("demo", HOUR, 1, 0, 0, 0, 0, 1, 0, 0)]
     assert again(kept) == Fate(TAKEN)
