@@ -69,7 +69,7 @@ def test_ten_hasty_reloads_lose_and_double_nothing(page: Page, shop: LiveShop) -
 @pytest.mark.parametrize("stay_ms", [500, 1200])
 def test_a_page_out_of_the_page_cache_is_seen_again(browser: Browser, shop: LiveShop, stay_ms: int) -> None:
     restored = 0
-    for _ in range(3):
+    for _ in range(10):
         with fresh(browser) as page:
             restored += leave_and_return(page, shop, stay_ms)
         if restored:
