@@ -30,6 +30,7 @@ from tests.support.valkey_cluster import ValkeyCluster
 pytestmark = [pytest.mark.network, pytest.mark.long, pytest.mark.timeout(300)]
 
 SEED = int(os.environ.get("BALIZA_TEST_SEED", "1"))
+NODE_TIMEOUT_MS = 3_000
 # What there is to lose shows when replicas are not waited for: BALIZA_TEST_WAIT_REPLICAS=0 reports it instead of failing.
 WAIT_REPLICAS = os.environ.get("BALIZA_TEST_WAIT_REPLICAS", "1")
 
@@ -50,13 +51,14 @@ class Scattered:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         # Two replicas: when one has become the master, there still is one that has what it takes.
-        self.cluster = ValkeyCluster(folder / "cluster", replicas=2, node_timeout_ms=2_000)
+        self.cluster = ValkeyCluster(folder / "cluster", replicas=2)
         self.engine = EmbeddedClickHouse(folder / "clickhouse")
         self.collector: RunningCollector | None = None
         self.ingest: subprocess.Popen[bytes] | None = None
 
     def open(self) -> None:
         self.cluster.start()
+        self.cluster.fail_over_after(NODE_TIMEOUT_MS)
         self.engine.start()
         with self.history() as client:
             migrate(client)

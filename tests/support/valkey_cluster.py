@@ -64,6 +64,11 @@ class ValkeyCluster:
             self.follow(replica, self.servers[n % self.masters])
         self.until(lambda: all(self.in_order(server) for server in self.servers), "all slots are served")
 
+    def fail_over_after(self, milliseconds: int) -> None:
+        """How long a server may be silent. Not while the cluster is being put together, which a busy machine makes slow."""
+        for server in self.servers:
+            self.ask(server, "CONFIG", "SET", "cluster-node-timeout", milliseconds)
+
     def follow(self, replica: EmbeddedValkey, master: EmbeddedValkey) -> None:
         """Make one server the replica of another; waits until it knows of it and is in step."""
         name = self.ask(master, "CLUSTER", "MYID").decode()
