@@ -9,7 +9,7 @@ import msgspec
 from baliza.errors import BadRequest, Forbidden, StoreDown, Unauthorized
 from baliza.sites import Site, SiteRegistry
 from schema.events import Event
-from tracker.request import Request
+from tracker.request import Request, readable_by
 
 __all__ = [
     "COOKIE",
@@ -137,12 +137,9 @@ def cors_headers(
     allowed = any(site.allows(origin) for site in (registry.by_name.values() if registry else ()))
     if not origin or not (refused or allowed):
         return []
-    headers = [
-        ("Access-Control-Allow-Origin", origin),
-        *([("Access-Control-Allow-Credentials", "true")] if allowed else []),
-        ("Access-Control-Expose-Headers", "X-Baliza-Dropped, X-Baliza-Count, Retry-After"),
-        ("Vary", "Origin"),
-    ]
+    headers = readable_by(origin)
+    if allowed:
+        headers.append(("Access-Control-Allow-Credentials", "true"))
     if preflight:
         headers += [
             ("Access-Control-Allow-Methods", "POST"),

@@ -15,7 +15,7 @@ import httptools
 
 from baliza.errors import BadRequest, BalizaError, TooLarge
 from schema.events import MAX_BODY_BYTES
-from tracker.request import Answer, Request, origin_form, problem_answer
+from tracker.request import Answer, Request, origin_form, problem_answer, readable_by
 
 __all__ = ["Connection"]
 
@@ -201,7 +201,7 @@ class Connection:
         """To a page of another origin a refusal that it cannot read looks like a broken network, and it asks for ever."""
         self._failed = problem_answer(error)
         if origin := self._headers.get("origin"):
-            self._failed.headers.extend([("Access-Control-Allow-Origin", origin), ("Vary", "Origin")])
+            self._failed.headers.extend(readable_by(origin))
 
     def _feed(self, data: bytes) -> None:
         self._fed = len(data)

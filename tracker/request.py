@@ -12,7 +12,7 @@ import msgspec
 
 from baliza.errors import BalizaError, StoreDown, TooManyEvents, Unauthorized, problem
 
-__all__ = ["PIXEL", "Answer", "Request", "client_address", "origin_form", "problem_answer", "truncated"]
+__all__ = ["PIXEL", "Answer", "Request", "client_address", "origin_form", "problem_answer", "readable_by", "truncated"]
 
 # The smallest image there is: a transparent GIF of one pixel, 43 bytes.
 PIXEL: Final = b64decode("R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
@@ -87,6 +87,15 @@ def problem_answer(error: BalizaError) -> Answer:
     if isinstance(error, Unauthorized):
         headers.append(("WWW-Authenticate", "Bearer"))
     return Answer(error.status, headers, msgspec.json.encode(problem(error)))
+
+
+def readable_by(origin: str) -> list[tuple[str, str]]:
+    """The headers that let pages of this origin read an answer, and what it says about the events."""
+    return [
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Expose-Headers", "X-Baliza-Dropped, X-Baliza-Count, Retry-After"),
+        ("Vary", "Origin"),
+    ]
 
 
 def client_address(peer: str, forwarded_for: str, trusted_proxies: int) -> str:
