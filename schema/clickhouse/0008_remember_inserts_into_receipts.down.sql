@@ -1,0 +1,1 @@
+ALTER TABLE receipts MODIFY SETTING non_replicated_deduplication_window = 10000
