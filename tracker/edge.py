@@ -125,8 +125,6 @@ class Loop:
 
     def run(self) -> None:
         self._wait_for_sites()
-        if not self.worker.alive:
-            return  # stopped before it could answer anybody: whoever is at the door is let in by the others
         self.open = True
         self._accept_more()
         while self.worker.alive:
@@ -136,10 +134,13 @@ class Loop:
         self._drain()
 
     def _wait_for_sites(self) -> None:
-        """Nobody who comes right after the start should hear that no key is known yet; while the store is down, all do."""
+        """Nobody who comes right after the start should hear that no key is known yet; while the store is down, all do.
+
+        Not even when told to stop meanwhile: the last who stops answers those who are at the door.
+        """
         until = self.now + FIRST_SITES_S
         self._tick()
-        while self.worker.alive and self.collector.registry is None and self.now < until:
+        while self.collector.registry is None and self.now < until:
             self.next_tick = self.next_sites = 0.0
             self._turn()
 

@@ -106,6 +106,26 @@ def test_models_are_replaced_and_no_offer_fails(services: Services) -> None:
 
 
 @pytest.mark.long
+def test_stopping_resets_nobody_on_kept_or_new_connections(tmp_path: Path) -> None:
+    """A request is answered, or its connection was never taken."""
+    for number in range(5):
+        running = RunningCollector(tmp_path / str(number), {"BALIZA_COLLECTOR_WORKERS": "2"})
+        try:
+            wait_for(lambda running=running: status_of(f"{running.url}/health") == 200, 60)  # type: ignore[misc]
+            running.wait_until_ready()
+            new, kept = Load(running, clients=12, keep_alive=False), Load(running, clients=6)
+            new.wait_for(200)
+            assert running.stop() == 0
+            for load in (new, kept):
+                assert set(load.stop()) == {202}
+                assert load.broken == []
+            assert new.refused == 12
+            assert new.taken | kept.taken == running.taken()
+        finally:
+            running.close()
+
+
+@pytest.mark.long
 @pytest.mark.clickhouse
 def test_a_box_that_is_stopped_under_load_answers_what_it_takes_and_keeps_it(box: Box) -> None:
     box.open()
