@@ -93,6 +93,7 @@ class RunningCollector:
     def wait_until_ready(self) -> None:
         """Until keys are known, and without a trace in the live store."""
         self.wait_until_listening()
+        self.post({}, timeout_s=60.0)  # the parent listens before its workers have begun, which takes a slow machine long
         self.wait_for_status(202, consent="denied")
 
     def wait_for_status(self, wanted: int, timeout_s: float = 20.0, **given: object) -> None:
