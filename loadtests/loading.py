@@ -9,7 +9,7 @@ from typing import Final
 from loadtests.client import Answer, LoadError
 from loadtests.closed import send_closed
 from loadtests.collecting import accepted
-from loadtests.figures import Figure, median_of
+from loadtests.figures import Figure, median_of, rounded
 from loadtests.payloads import Posts
 from loadtests.processes import load_core
 from loadtests.servers import Box, Server, box
@@ -65,7 +65,7 @@ def curve_point(
 def at_half(part: str, points: Sequence[Point]) -> list[Figure]:
     """Percentiles as medians of the rounds, in milliseconds; the note says how much of them may be the load's own."""
     late = statistics.median(point.load_late_p99_ms for point in points)
-    note = f"open loop, {points[0].offered:,.0f} a second; the load itself is late by {late:.2g} ms at p99"
+    note = f"open loop, {points[0].offered:,.0f} a second; the load itself is late by {rounded(late)} ms at p99"
     return [
         median_of(part, f"p{rank}, {HALF}", [getattr(point, f"p{rank}_ms") for point in points], "ms", note)
         for rank in (50, 90, 99)

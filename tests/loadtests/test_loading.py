@@ -15,7 +15,7 @@ def test_half_of_saturation_is_told_as_the_median_of_rounds() -> None:
         (2.0, (4.0, 2.0, 2.0)),
         (3.0, (9.0, 3.0, 3.0)),
     ]
-    assert "late by 0.1 ms" in figures[0].note
+    assert "late by 0.100 ms" in figures[0].note
 
 
 @pytest.mark.network
