@@ -152,11 +152,13 @@ def test_ctrl_c_exits_130() -> None:
         "cli.LateCommands.get_command = lambda *_: click.Command('x', callback=work)\n"
         "cli.main(['up'])"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "on\n"
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=10)
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "on\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=50)
     assert process.returncode == 130
     assert "Traceback" not in said
 

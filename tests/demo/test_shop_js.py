@@ -240,9 +240,17 @@ def test_no_page_is_wider_than_a_phone(page: Page, baliza: Any, path: str) -> No
 
 def test_offers_are_asked_for_shown_and_clicked(page: Page, baliza: Any, problems: list[str], wait_until: Wait) -> None:
     baliza.offers = offers_of(baliza.url)
-    page.goto(f"{baliza.url}/shop/p/LAMP-1")
-    page.locator(".offers .card >> nth=1").scroll_into_view_if_needed()
-    page.wait_for_selector(".offers .card:has-text('Bulbs')")
+    tries = 0
+    while tries == 0 or not page.locator(".offers .card:has-text('Bulbs')").count():
+        # On a busy machine the answer may come after 300 ms, and then the shop's own content stays, as it should.
+        tries += 1
+        assert tries < 20
+        baliza.asked.clear()
+        page.goto(f"{baliza.url}/shop/p/LAMP-1")
+        page.locator(".offers .card >> nth=1").scroll_into_view_if_needed()
+        wait_until(lambda: baliza.asked != [])
+        page.wait_for_timeout(500)
+    wait_until(lambda: baliza.types().count("view_item") == tries)
     visitor = page.evaluate("localStorage.bz_v")
     assert baliza.asked == [
         {"key": "pk_test", "visitor": visitor, "placement": "product-detail", "limit": "4", "item_id": "LAMP-1"}
@@ -253,7 +261,7 @@ def test_offers_are_asked_for_shown_and_clicked(page: Page, baliza: Any, problem
     ]
     wait_until(lambda: "offer_shown" in baliza.types())
     page.click(".offers .card >> nth=1")
-    wait_until(lambda: "offer_clicked" in baliza.types() and baliza.types().count("view_item") == 2)
+    wait_until(lambda: "offer_clicked" in baliza.types() and baliza.types().count("view_item") == tries + 1)
     shown, clicked = baliza.one("offer_shown"), baliza.one("offer_clicked")
     for told, item_ids in ((shown, ["BULB-1", "PEN-1"]), (clicked, ["PEN-1"])):
         assert [item["item_id"] for item in told["items"]] == item_ids

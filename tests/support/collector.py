@@ -64,6 +64,8 @@ class RunningCollector:
             "BALIZA_COLLECTOR_WORKERS": "1",
             "BALIZA_PARTITIONS": str(PARTITIONS),
             "BALIZA_DATA_DIR": str(self.folder / "data"),
+            # Nobody carries its events on, so they wait for as long as the tests take.
+            "BALIZA_READY_MAX_LAG_S": "86400",
             PARENT_VARIABLE: str(os.getpid()),
         }
         with self.log.open("ab") as output:

@@ -151,16 +151,18 @@ def started(folder: Path, file: Path, url: str) -> "Iterator[subprocess.Popen[st
 
 
 class SlowShop(Shop):
-    """Takes a little time for each request, and tells when it has had enough of them."""
+    """Takes a little time for each request, tells when it has had enough of them, and dawdles until it may go on."""
 
     def __init__(self, enough: int) -> None:
         super().__init__()
-        self.enough, self.had, self.reached = enough, 0, threading.Event()
+        self.enough, self.had = enough, 0
+        self.reached, self.goes_on = threading.Event(), threading.Event()
 
     def __call__(self, body: dict[str, Any]) -> Reply:
         self.had += 1
         if self.had >= self.enough:
             self.reached.set()
+            self.goes_on.wait(0.5)
         time.sleep(0.02)
         return super().__call__(body)
 
@@ -172,9 +174,10 @@ def test_killed_run_goes_on_where_it_was(tmp_path: Path, how: signal.Signals) ->
     shop = SlowShop(enough=280)
     with far_end(shop) as end:
         with started(tmp_path, file, end.url) as killed:
-            reached = shop.reached.wait(30)
+            reached = shop.reached.wait(60)
             killed.send_signal(how)
-            _, words = killed.communicate(timeout=20)
+            _, words = killed.communicate(timeout=50)
+        shop.goes_on.set()
         assert reached, words
         first = len(shop.seen)
         with started(tmp_path, file, end.url) as again:
