@@ -112,7 +112,7 @@ def _readiness(probes: Mapping[str, Probe]) -> Response:
         try:
             found[name] = probe()
         except BalizaError as error:
-            found[name] = f"not ready: {error}"
+            found[name] = f"not ready: {error.public}"
             ready = False
         except Exception:
             log.exception("the probe %s failed", name)

@@ -24,6 +24,7 @@ from baliza.settings import Settings
 from schema import keys
 
 __all__ = [
+    "MARK",
     "History",
     "RedisClient",
     "call",
@@ -47,7 +48,11 @@ RedisClient: TypeAlias = Any  # redis-py annotates every answer as "value or awa
 ENDPOINTS_FILE = "endpoints.json"
 # Answers of a store that will do it again later and for which its driver has no name of their own: the disk of its log is
 # full, its replicas are away, its cluster is being put together, a function takes its time.
-NOT_NOW = ("MISCONF ", "NOREPLICAS ", "CLUSTERDOWN ", "MASTERDOWN ", "TRYAGAIN ", "BUSY ")
+NOT_NOW = (
+    "MISCONF ", "NOREPLICAS ", "CLUSTERDOWN ", "MASTERDOWN ", "TRYAGAIN ", "BUSY ", "UNBLOCKED ", "WAIT cannot be used",
+)  # fmt: skip
+# A write of nothing, for WAIT to wait for. Who empties a full store must not be stopped by its being full.
+MARK = "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], '')"
 # A cluster that is between two states: a failover, slots on their way to another master.
 BETWEEN = (redis_errors.ClusterError, redis_errors.SlotNotCoveredError, redis_errors.AskError, redis_errors.TryAgainError)
 
@@ -218,7 +223,7 @@ def wait_for_replicas(client: RedisClient, settings: Settings, tags: Iterable[st
     for master, mark in masters:
         pipe = master.pipeline(transaction=False)
         # WAIT waits for what its own connection wrote. Replicas take writes in order: with this one they have all before it.
-        pipe.set(mark, "")
+        pipe.execute_command("EVAL", MARK, 1, mark)
         pipe.execute_command("WAIT", wanted, within_ms)
         have = call(pipe.execute)[-1]
         if have < wanted:

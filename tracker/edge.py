@@ -154,13 +154,20 @@ class Loop:
             elif owner is self:
                 self._accept(key.fileobj)
             elif isinstance(owner, RedisLink):
-                owner.on_event(mask, self.now)
+                self._hear_store(owner, mask)
             else:
                 self._hear(owner, mask)
         self._hand_back()
         self.link.flush()
         if self.now >= self.next_tick:
             self._tick()
+
+    def _hear_store(self, link: RedisLink, mask: int) -> None:
+        try:
+            link.on_event(mask, self.now)
+        except Exception:
+            self.worker.log.exception("unforeseen error in the connection to the live store")
+            link.lose("unforeseen error", self.now)
 
     def _hear(self, connection: Connection, mask: int) -> None:
         try:

@@ -255,7 +255,8 @@ class Ingest:
     def _set_aside(self, partition: int, entry: Entry, why: BalizaError) -> None:
         """Keep what cannot be stored, so that it neither stops the others nor gets lost; a repeated batch finds it gone."""
         stream_id = entry[0].decode()
-        command = set_aside_command(partition, stream_id, str(why), self._now_ms())
+        said = f"{why}: {why.said}" if isinstance(why, Refused) and why.said else str(why)
+        command = set_aside_command(partition, stream_id, said, self._now_ms())
         if call(lambda: self._redis.execute_command(*command)):
             metrics.INGEST_SET_ASIDE.inc()
             log.error("set aside stream entry %s of partition %d: %s", stream_id, partition, why)

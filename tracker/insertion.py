@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from clickhouse_driver.errors import Error as ClickHouseError
-from clickhouse_driver.errors import ServerException
+from clickhouse_driver.errors import ErrorCodes, ServerException
 
 from baliza.errors import BalizaError, StoreDown
 from baliza.stores import History, call, first_line, query
@@ -21,8 +21,11 @@ INSERT: Final = query("insert_events")
 INSERT_RECEIPTS: Final = "INSERT INTO receipts (site, hour, received, taken, duplicate, consent, rejected) VALUES"
 # Of one batch at once. With more than these, and more than half of what was looked at, the entries are not to blame.
 CULPRITS_MOST: Final = 20
-# Whatever was sent, these say that the server cannot write now: timeout, memory, disk, too many parts or queries.
-NOT_NOW: Final = frozenset({74, 75, 159, 202, 209, 210, 236, 241, 242, 243, 252, 319, 394, 425, 439, 722, 745, 999})
+# Whatever was sent, these say that the servers cannot write now: timeout, memory, disk, too many parts or queries,
+# no Keeper, no quorum, no shard.
+NOT_NOW: Final = frozenset(
+    {74, 75, 159, 202, 209, 210, 225, 236, 241, 242, 243, 252, 279, 285, 286, 319, 394, 425, 439, 722, 745, 999}
+)
 OPTIONS: Final[dict[str, Any]] = {
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     # A server may have it on for its users; it would answer before the rows are there, and forget the token.
@@ -37,8 +40,17 @@ OPTIONS: Final[dict[str, Any]] = {
 }
 
 
+ERRORS: Final = {code: name for name, code in vars(ErrorCodes).items() if isinstance(code, int)}
+
+
 class Refused(BalizaError):
-    """The history answers, and does not take what it was given."""
+    """The history answers, and does not take what it was given. `said`: its own words, in which there may be personal data:
+    they belong beside the event, not into a log.
+    """
+
+    def __init__(self, what: str, said: str = "") -> None:
+        super().__init__(what)
+        self.said = said
 
 
 @dataclass(frozen=True)
@@ -71,9 +83,10 @@ class Insertion:
         except ServerException as error:
             if error.code in NOT_NOW:
                 raise StoreDown("the history takes nothing now", first_line(error)) from error
-            raise Refused(f"the history refuses it: {first_line(error)}") from error
+            named = f"{error.code} {ERRORS.get(error.code, '')}".rstrip()
+            raise Refused(f"the history refuses it with error {named}", first_line(error)) from error
         except ClickHouseError as error:
-            raise Refused(f"it cannot be sent: {first_line(error)}") from error
+            raise Refused(f"it cannot be sent: {type(error).__name__}", first_line(error)) from error
 
     @contextmanager
     def trial(self) -> Iterator[Callable[[Sequence[Row]], Refused | None]]:
@@ -105,10 +118,10 @@ def culprits(insertion: Insertion, arrivals: Sequence[Arrival], refused: Refused
     try:
         with insertion.trial() as refusal:
             if why := refusal([SOUND_ROW]):
-                raise Braked(f"a sound event is refused as well: {why}")
+                raise Braked(f"a sound event is refused as well: {why.said or why}")
             found = _halved(refusal, arrivals)
     except Refused as error:
-        raise Braked(f"{refused}; which entry is to blame cannot be tried: {error}") from error
+        raise Braked(f"{refused}; which entry is to blame cannot be tried: {error.said or error}") from error
     if not found:
         raise Braked(f"no single entry is to blame: {refused}")
     return found

@@ -35,7 +35,11 @@ TAGS_MOST: Final = 20_000
 SLOTS: Final = 16_384
 NOT_DONE: Final = ("TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "READONLY")
 ELSEWHERE: Final = ("MOVED", "ASK", *NOT_DONE)
-NOWHERE: Final = StoreDown("the live store does not answer", "nobody serves that part of it")
+
+
+def nowhere() -> StoreDown:
+    """A new one each time: whoever is told raises it, and an error that is raised again keeps all who raised it before."""
+    return StoreDown("the live store does not answer", "nobody serves that part of it")
 
 
 class _NodeLink(RedisLink):
@@ -143,7 +147,7 @@ class ClusterLink:
         for place, command in enumerate(commands):
             link = self._link_of(command)
             if link is None:
-                request.fail(NOWHERE)
+                request.fail(nowhere())
                 return
             by_link.setdefault(link, []).append(place)
         for link, places in by_link.items():
@@ -239,7 +243,7 @@ class ClusterLink:
             if not request.waiting:
                 continue
             if self.now >= request.until or (link is None and self._slots):
-                request.fail(NOWHERE)
+                request.fail(nowhere())
             elif link is None:
                 self._again.append((request, place))
             else:
@@ -331,7 +335,7 @@ class ClusterLink:
         for link in self._links.values():
             link.close()
         while self._again:
-            self._again.popleft()[0].fail(NOWHERE)
+            self._again.popleft()[0].fail(nowhere())
 
 
 Link = RedisLink | ClusterLink

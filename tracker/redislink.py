@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import hiredis
 
 from baliza.errors import BadSetting, StoreDown
+from baliza.stores import MARK
 from schema import keys
 from tracker.observe import Command
 
@@ -104,7 +105,7 @@ class RedisLink:
     def _settle(self) -> None:
         """Ask for the replicas behind all that is queued. WAIT looks at what its own connection wrote, and a repeated event
         writes nothing though its first try may be on its way to the replicas: a mark of our own stands for both."""
-        commands: list[Command] = [("SET", self._mark, ""), ("WAIT", self._wait_replicas, self._wait_ms)]
+        commands: list[Command] = [("EVAL", MARK, 1, self._mark), ("WAIT", self._wait_replicas, self._wait_ms)]
         self._queue(commands, self._settled, self._settle_by - self._timeout_s)
         self._mark, self._settling = "", True
 
@@ -114,14 +115,23 @@ class RedisLink:
         self._unsent += self._later
         self._later.clear()
         now = self._settle_by - self._timeout_s
-        failed = replies if isinstance(replies, StoreDown) else self._too_few(replies[1], now)
+        failed = replies if isinstance(replies, StoreDown) else self._too_few(replies, now)
         for done, answer in held:
-            if failed:
+            if failed and not all(isinstance(reply, hiredis.ReplyError) for reply in answer):
                 done(failed)
             else:
                 self._give(done, answer, now)
 
-    def _too_few(self, have: int, now: float) -> StoreDown | None:
+    def _too_few(self, replies: Sequence[Any], now: float) -> StoreDown | None:
+        """A master that has just become a replica refuses the wait. Where only the mark's own slot has moved, WAIT has seen
+        to whatever else this connection wrote.
+        """
+        mark, have = replies
+        moved = isinstance(mark, hiredis.ReplyError) and str(mark).startswith(("MOVED", "ASK"))
+        for reply in (have,) if moved else replies:
+            if isinstance(reply, hiredis.ReplyError):
+                self._complain(str(reply), now)
+                return StoreDown("the live store could not take it")
         if have >= self._wait_replicas:
             return None
         self._complain(f"{have} of {self._wait_replicas} replicas have it after {self._wait_ms} ms", now)
@@ -136,7 +146,9 @@ class RedisLink:
             self._fail(f"no answer within {self._timeout_s} s", now)
 
     def on_event(self, mask: int, now: float) -> None:
-        """The selector's call for this connection."""
+        """The selector's call for this connection, which may have been closed since the selector was asked."""
+        if self._socket is None:
+            return
         try:
             if mask & selectors.EVENT_WRITE:
                 self._write()
@@ -144,6 +156,10 @@ class RedisLink:
                 self._read(now)
         except (OSError, hiredis.HiredisError) as error:
             self._fail(str(error), now)
+
+    def lose(self, why: str, now: float) -> None:
+        """Drop the connection, tell whoever waits, and try again soon."""
+        self._fail(why, now)
 
     def close(self) -> None:
         """Drop the connection; whoever waits is told."""

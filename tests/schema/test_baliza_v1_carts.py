@@ -256,6 +256,23 @@ def test_an_order_whose_claimant_was_lost_is_taken_from_another_a_minute_later(l
     assert dropped(live.send(buy(3, transaction_id="T-1"))) == "duplicate"
 
 
+@pytest.mark.parametrize("claimant", ["abcdefghijk", "-bcdefghijk", "=bcdefghijk"])
+@pytest.mark.parametrize("trusted", [0, 1])
+def test_a_claim_holds_whatever_its_claimant_is_called(live: Shop, claimant: str, trusted: int) -> None:
+    key = keys.orders(0, "demo")
+    claims = [(claimant, 0), ("other-hash1", 5), (claimant, 9)]
+    found = [live.redis.fcall("claim_order_v2", 1, key, "T-1", who, at, trusted) for who, at in claims]
+    assert found == [1, 2, 1]
+    live.redis.fcall("settle_order_v1", 1, key, "T-1", keys.ORDER_SETTLED if trusted else keys.ORDER_HEARSAY)
+    assert live.redis.fcall("claim_order_v2", 1, key, "T-1", "other-hash1", 9, trusted) == 0
+
+
+def test_hearsay_does_not_settle_what_the_shop_is_about_to_count(live: Shop) -> None:
+    key = keys.orders(0, "demo")
+    assert live.redis.fcall("claim_order_v2", 1, key, "T-1", "-bcdefghijk", 0, 1) == 1
+    assert live.redis.fcall("settle_order_v1", 1, key, "T-1", keys.ORDER_HEARSAY) == 0
+
+
 # --- money of several currencies ---
 
 

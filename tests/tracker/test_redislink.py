@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
+from redis.exceptions import OutOfMemoryError
 
 from baliza.embedded.valkey import EmbeddedValkey, free_port
 from baliza.errors import BadSetting, StoreDown
-from baliza.stores import function_library
+from baliza.settings import Settings
+from baliza.stores import function_library, wait_for_replicas
+from tests.support.replicated import pair
 from tracker.redislink import RedisLink, parse_url
 
 Replies = list[Sequence[Any] | StoreDown]
@@ -228,3 +232,47 @@ def test_gives_up_on_what_does_not_speak_redis(drive: Drive, caplog: pytest.LogC
             other.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             driven.turn_until(lambda: "live store lost" in caplog.text)
     assert not driven.ready()
+
+
+@pytest.mark.redis
+def test_a_master_that_becomes_a_replica_is_store_down(tmp_path: Path, drive: Drive) -> None:
+    with pair(tmp_path) as (master, replica), Redis.from_url(master.url) as admin:
+        driven = drive(master.url, timeout_s=3.0, wait_replicas=1)
+        driven.turn_until(driven.ready)
+        assert driven.ask(("SET", "{p0}:a", "1")) == [b"OK"]
+        admin.replicaof("127.0.0.1", replica.port)
+        assert isinstance(driven.ask(("SET", "{p0}:a", "2")), StoreDown)
+        admin.replicaof("NO", "ONE")
+        driven.turn_until(driven.ready)
+
+
+@pytest.mark.redis
+def test_a_full_store_can_still_be_waited_for(tmp_path: Path) -> None:
+    with pair(tmp_path) as (master, _), Redis.from_url(master.url) as client:
+        client.set("{p0}:a", "x" * 1_000_000)
+        client.config_set("maxmemory", 1_000_000)
+        with pytest.raises(OutOfMemoryError):
+            client.set("{p0}:b", "1")
+        wait_for_replicas(client, Settings(redis_wait_replicas=1), ["{p0}"])
+        with pytest.raises(StoreDown, match="1 of 2"):
+            wait_for_replicas(client, Settings(redis_wait_replicas=2, redis_timeout_s=0.2), ["{p0}"])
+
+
+@pytest.mark.redis
+def test_what_was_heard_before_a_link_closed_is_passed_over(valkey_url: str, drive: Drive) -> None:
+    driven = drive(valkey_url)
+    driven.turn_until(driven.ready)
+    got: Replies = []
+    driven.link.send([("PING",)], got.append, time.monotonic())
+    driven.link.close()
+    driven.link.on_event(selectors.EVENT_READ | selectors.EVENT_WRITE, time.monotonic())
+    assert isinstance(got[0], StoreDown)
+
+
+@pytest.mark.redis
+def test_a_connection_that_was_given_up_is_made_again(valkey_url: str, drive: Drive) -> None:
+    driven = drive(valkey_url)
+    driven.turn_until(driven.ready)
+    driven.link.lose("unforeseen", time.monotonic())
+    assert not driven.ready()
+    driven.turn_until(driven.ready)

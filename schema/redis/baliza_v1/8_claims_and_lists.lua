@@ -6,8 +6,8 @@
 -- Answers 1 when it is the claimant's, 0 when it is counted, 2 when somebody else is about to count it.
 local function claim_order(keys, args)
   local held = redis.call('HGET', keys[1], args[1]) or ''
-  local mark = args[4] == '0' and HEARSAY or ''
-  if mark == '' and held:sub(1, 1) == HEARSAY then held = '' end
+  local mark = args[4] == '0' and HEARSAY or TRUSTED
+  if mark == TRUSTED and held:sub(1, 1) == HEARSAY then held = '' end
   if held == SETTLED or held == HEARSAY then return 0 end
   local claimant, since = held:match('^(.+):(%d+)$')
   -- After a clock was set back, an old claim is one of the future.
