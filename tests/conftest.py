@@ -5,6 +5,7 @@ BALIZA_TEST_LIVE_STORE=cluster puts a Valkey cluster in the place of the one ser
 
 import logging
 import os
+import signal
 import socket
 import uuid
 from collections.abc import Callable, Iterator
@@ -25,6 +26,9 @@ from baliza.stores import History, RedisClient, install
 from tests.support.collecting import Shop
 from tests.support.collector import RunningCollector
 from tests.support.valkey_cluster import ValkeyCluster
+
+# Where the tests run in the background, Ctrl-C is ignored by them and, until somebody says otherwise, by what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ON_CLUSTER = os.environ.get("BALIZA_TEST_LIVE_STORE") == "cluster"
 SERVICE_MARKS = {"redis", "clickhouse", "browser", "network"}
