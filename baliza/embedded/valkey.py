@@ -97,6 +97,8 @@ class EmbeddedValkey:
             "dir": f'"{folder}"',
             "appendonly": "yes",
             "appendfsync": "everysec",
+            # Writing the log anew shares the core with everybody; the streams come and go, so there is little to gain by it.
+            "auto-aof-rewrite-min-size": "256mb",
             "save": '""',
             "maxmemory-policy": "noeviction",
             "stream-node-max-entries": "200",
