@@ -64,12 +64,15 @@ def seen_before(partition: int, site: str, visitor_id: str) -> str:
 
 
 def of_observation(partition: int, site: str, visitor_id: str) -> tuple[str, ...]:
-    """All keys that one observation touches, in the order of the function library: for every event, so made at once."""
-    tag, whose = f"{{p{partition}}}", f"{site}:{visitor_id}"
+    """All keys that one observation touches, in the order of the function library."""
     return (
-        f"{tag}:v:{whose}", f"{tag}:seen:{whose}", f"{tag}:events", f"{tag}:carts:{site}", f"{tag}:abandoned:{site}",
-        f"{tag}:seen1:{whose}",
-    )  # fmt: skip
+        visitor(partition, site, visitor_id),
+        seen(partition, site, visitor_id),
+        events(partition),
+        carts(partition, site),
+        abandoned(partition, site),
+        seen_before(partition, site, visitor_id),
+    )
 
 
 def events(partition: int) -> str:

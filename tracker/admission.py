@@ -1,14 +1,12 @@
 """Who may send, and what of it may be kept: keys, origins, consent, the visitor's cookie."""
 
 import re
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import msgspec
 
 from baliza.errors import BadRequest, Forbidden, StoreDown, Unauthorized
 from baliza.sites import Site, SiteRegistry
-from schema.events import Event
 from tracker.request import Request, readable_by
 
 __all__ = [
@@ -47,13 +45,6 @@ class Sender(NamedTuple):
         if self.opted_out:
             return False
         return consent == "granted" or (consent is None and not self.site.require_consent)
-
-    def allows_all(self, events: Iterable[Event]) -> bool:
-        """True when every one of these events may be kept."""
-        if self.opted_out:
-            return False
-        silent = not self.site.require_consent
-        return all((silent and event.consent is None) or event.consent == "granted" for event in events)
 
 
 class _Said(msgspec.Struct):

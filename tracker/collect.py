@@ -14,7 +14,6 @@ import msgspec
 from baliza.errors import BadRequest, BalizaError, StoreDown, TooLarge
 from baliza.settings import Settings
 from baliza.sites import SiteRegistry
-from schema import keys
 from tracker.admission import (
     Sender,
     WrongMethod,
@@ -109,11 +108,9 @@ class Collector:
     registry: SiteRegistry | None = None
 
     def __post_init__(self) -> None:
-        idle_ms, max_ms = self.settings.session_idle_s * 1000, self.settings.session_max_s * 1000
         self._late_ms, self._future_ms = self.settings.late_max_s * 1000, self.settings.future_max_s * 1000
-        # A browser may repeat an event that was taken for as long as a late one is accepted.
         self._limits = RateLimits(self.settings)
-        self._rules = session_rules(idle_ms, max_ms, max(keys.DEDUPE_MIN_MS, self._late_ms))
+        self._rules = session_rules(self.settings)
         self._found_out = _Known(self.registry)
 
     def steps(self, request: Request) -> Steps:
@@ -189,14 +186,11 @@ class Collector:
             self._limits.check_network(network, now_ms)
         decoded = decode(body, TimeWindow(now_ms, None if server else self._late_ms, self._future_ms))
         sender = server or self._browser(request, decoded.key, kind)
-        good, bad = decoded, decoded.rejected
-        tally = Tally(len(good.events) + len(bad), 0, len(bad))
-        if not sender.allows_all(decoded.events):
-            # What may not be kept must not lie in the stream either, not even in the body of the others.
-            good = decoded.only([n for n, event in enumerate(decoded.events) if sender.allows(event.consent)])
-            tally.consent = len(decoded.events) - len(good.events)
-        if bad:
-            bad = [each for each in bad if sender.allows(said_consent(each.raw))]
+        tally = Tally(received=len(decoded.events) + len(decoded.rejected), rejected=len(decoded.rejected))
+        # What may not be kept must not lie in the stream either, not even in the body of the others.
+        good = decoded.only([place for place, event in enumerate(decoded.events) if sender.allows(event.consent)])
+        bad = [each for each in decoded.rejected if sender.allows(said_consent(each.raw))]
+        tally.consent = len(decoded.events) - len(good.events)
         headers = [] if decoded.visitor else self._name_visitor(request, sender, good)
         if server is None:
             self._limits.count_browser(sender.site.name, good.visitor, network, tally.received, now_ms)

@@ -75,15 +75,8 @@ class Exchange:
         self.loop, self.connection, self.request = loop, connection, request
         self.steps: Steps = loop.collector.steps(request)
 
-    def begin(self) -> None:
-        self._go(None)
-
-    def resume(self, replies: Sequence[Any] | StoreDown) -> None:
-        """The store's word."""
-        self._go(replies)
-
-    def _go(self, replies: Sequence[Any] | StoreDown | None) -> None:
-        """Go on until it waits for the store again or is answered."""
+    def go(self, replies: Sequence[Any] | StoreDown | None = None) -> None:
+        """Begin, or go on with the store's word, until it waits for the store again or is answered."""
         loop = self.loop
         try:
             failed = isinstance(replies, StoreDown)
@@ -96,7 +89,7 @@ class Exchange:
             loop.worker.log.exception("unforeseen error at %s", self.request.path)
             loop.answer(self.connection, self.request, Answer(500))
         else:
-            loop.link.send(commands, self.resume, loop.now)
+            loop.link.send(commands, self.go, loop.now)
 
 
 class Loop:
@@ -214,7 +207,7 @@ class Loop:
     def _handle(self, connection: Connection, request: Request) -> None:
         """One request. The hot path is answered from here, anything else from a thread."""
         if request.path in HOT_PATHS:
-            Exchange(self, connection, request).begin()
+            Exchange(self, connection, request).go()
         else:
             self.bridge.submit(request, lambda answer: self._answer_from_thread(connection, answer))
 

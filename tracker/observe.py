@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from baliza.settings import Settings
 from schema import keys
 from schema.events import Event, Item, to_micros
 from tracker.beacon import Decoded
@@ -13,11 +14,11 @@ __all__ = [
     "CLAIMED",
     "COUNTED",
     "HELD",
-    "HOUR_MS",
     "NO_OUTCOME",
     "Command",
     "Context",
     "claim_command",
+    "hour_of",
     "observe_command",
     "order_value_micros",
     "receipt_command",
@@ -35,9 +36,20 @@ HOUR_MS: Final = 3_600_000
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def session_rules(idle_ms: int, max_ms: int, dedupe_ms: int) -> dict[str, int]:
+def session_rules(settings: Settings) -> dict[str, int]:
     """How sessions are cut, and for how long at least event ids are remembered, as the function library reads it."""
-    return {"idle": idle_ms, "max": max_ms, "ttl": keys.VISITOR_TTL_MS, "dedupe": dedupe_ms}
+    return {
+        "idle": settings.session_idle_s * 1000,
+        "max": settings.session_max_s * 1000,
+        "ttl": keys.VISITOR_TTL_MS,
+        # A browser may repeat an event that was taken for as long as a late one is accepted.
+        "dedupe": max(keys.DEDUPE_MIN_MS, settings.late_max_s * 1000),
+    }
+
+
+def hour_of(ms: int) -> int:
+    """The beginning of the hour of a time in milliseconds, in Unix seconds."""
+    return ms // HOUR_MS * (HOUR_MS // 1000)
 
 
 _SHORT: Final = {
@@ -65,6 +77,11 @@ class Context(msgspec.Struct, rename=_SHORT, omit_defaults=True):
     consent: int = 0
     rejected: int = 0
     known: int = 0
+
+    def duplicates(self, taken: int) -> int:
+        """How many of the request's events had been taken before, when so many were taken."""
+        again = max(0, self.offered - taken) if self.offered >= 0 else 0
+        return again + self.known
 
 
 def observe_command(

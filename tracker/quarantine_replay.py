@@ -14,7 +14,6 @@ from baliza.errors import BadRequest
 from baliza.settings import Settings
 from baliza.sites import SiteRegistry
 from baliza.stores import History, RedisClient, call
-from schema import keys
 from tracker.admission import Sender
 from tracker.beacon import Decoded, decode
 from tracker.checks import TimeWindow
@@ -55,9 +54,7 @@ class Again:
     ) -> None:
         self._redis, self._history, self._settings, self._registry = redis, history, settings, registry
         self._now_ms = now_ms
-        late_ms = settings.late_max_s * 1000
-        self._dedupe_ms = max(keys.DEDUPE_MIN_MS, late_ms)
-        self._rules = session_rules(settings.session_idle_s * 1000, settings.session_max_s * 1000, self._dedupe_ms)
+        self._rules = session_rules(settings)
 
     def take(self, kept: Kept, *, dry_run: bool = False) -> Fate:
         """Take one in again, or say what would become of it as far as that can be known. Raises StoreDown."""
@@ -119,7 +116,7 @@ class Again:
 
     def _is_in_history(self, decoded: Decoded, said: Context) -> bool:
         """Whether it came again and was taken so long ago that the live store has forgotten it."""
-        if self._now_ms() - said.received_ms <= self._dedupe_ms:
+        if self._now_ms() - said.received_ms <= self._rules["dedupe"]:
             return False
         at_s = decoded.times_ms[0] // 1000
         day_s = 24 * 3600

@@ -17,9 +17,9 @@ from msgspec import Struct
 from baliza.settings import Settings
 from baliza.stores import History, RedisClient, call, query
 from schema import keys
-from tracker.observe import HOUR_MS, Context
+from tracker.observe import Context, hour_of
 
-__all__ = ["Line", "Numbers", "Receipts", "add_up", "hour_of", "numbers_of", "read_receipts", "total"]
+__all__ = ["Line", "Numbers", "Receipts", "add_up", "numbers_of", "read_receipts", "total"]
 
 TOLD: Final = query("receipts_told")
 COUNTED: Final = query("receipts_counted")
@@ -91,11 +91,6 @@ class Receipts:
         return not any(line.difference for line in self.lines)
 
 
-def hour_of(ms: int) -> int:
-    """The beginning of the hour of a time in milliseconds, in Unix seconds."""
-    return ms // HOUR_MS * (HOUR_MS // 1000)
-
-
 def numbers_of(fields: Mapping[bytes, bytes]) -> tuple[Where, Numbers] | None:
     """Where a stream entry belongs and what it says of its events; None when it cannot be read."""
     try:
@@ -103,8 +98,7 @@ def numbers_of(fields: Mapping[bytes, bytes]) -> tuple[Where, Numbers] | None:
         taken = len(_outcomes.decode(fields[b"o"]))
     except (KeyError, ValueError):
         return None
-    again = max(0, context.offered - taken) if context.offered >= 0 else 0
-    numbers = Numbers(taken, again + context.known, context.consent, context.rejected)
+    numbers = Numbers(taken, context.duplicates(taken), context.consent, context.rejected)
     return (context.site, hour_of(context.received_ms)), numbers
 
 

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 from baliza.errors import BalizaError
 from schema.events import Event, Item, to_micros
 from tracker.enrich import AUTOMATED, Agent, agent_of
-from tracker.observe import HOUR_MS, Context, order_value_micros
+from tracker.observe import Context, hour_of, order_value_micros
 from tracker.traffic import path_of, traffic_of
 
 __all__ = [
@@ -146,9 +146,8 @@ def _decided(entry: Mapping[bytes, bytes]) -> tuple[Context, list[Outcome]]:
 
 
 def _receipt(context: Context, taken: int) -> Receipt:
-    again = max(0, context.offered - taken) if context.offered >= 0 else 0
-    hour_s = context.received_ms // HOUR_MS * 3600
-    return Receipt(context.site, hour_s, taken, again + context.known, context.consent, context.rejected)
+    again = context.duplicates(taken)
+    return Receipt(context.site, hour_of(context.received_ms), taken, again, context.consent, context.rejected)
 
 
 def _purchases(context: Context, events: list[Event], outcomes: list[Outcome]) -> list[Purchase]:

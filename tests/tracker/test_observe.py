@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from baliza.settings import Settings
 from schema import keys
 from schema.events import Event
 from tests.support.collecting import START, event
@@ -32,7 +33,7 @@ def an_event(*args: Any, **fields: Any) -> Event:
 def test_all_keys_of_an_observation_lie_in_one_partition() -> None:
     body = msgspec.json.encode({"events": [event(), event("view_item", item="A")]})
     decoded = decode(body, TimeWindow(NOW_MS, None, 0))
-    command = observe_command(decoded, [0, 1], CONTEXT, session_rules(1_800_000, 86_400_000, 259_200_000), 64)
+    command = observe_command(decoded, [0, 1], CONTEXT, session_rules(Settings()), 64)
     assert command[:3] == ("FCALL", "observe_v1", 6)
     tag = f"{{p{keys.partition_of('v-1', 64)}}}"
     assert all(str(key).startswith(tag) for key in command[3:9])
@@ -41,10 +42,16 @@ def test_all_keys_of_an_observation_lie_in_one_partition() -> None:
 
 def test_only_the_places_asked_for_are_observed() -> None:
     decoded = decode(msgspec.json.encode({"events": [event(), event(), event("search")]}), TimeWindow(NOW_MS, None, 0))
-    command = observe_command(decoded, [0, 2], CONTEXT, session_rules(1, 2, 3), 64)
+    command = observe_command(decoded, [0, 2], CONTEXT, {"idle": 1, "max": 2, "ttl": keys.VISITOR_TTL_MS, "dedupe": 3}, 64)
     sent = msgspec.msgpack.decode(command[9])  # type: ignore[arg-type]
     assert [(each["n"], each["e"]) for each in sent["events"]] == [(0, "page_view"), (2, "search")]
     assert sent["rules"] == {"idle": 1, "max": 2, "ttl": keys.VISITOR_TTL_MS, "dedupe": 3}
+
+
+def test_ids_are_remembered_for_as_long_as_late_events_are_taken_and_a_day_at_least() -> None:
+    cut = {"idle": 1_800_000, "max": 86_400_000, "ttl": keys.VISITOR_TTL_MS}
+    assert session_rules(Settings()) == cut | {"dedupe": 259_200_000}
+    assert session_rules(Settings(late_max_s=60)) == cut | {"dedupe": keys.DEDUPE_MIN_MS}
 
 
 def test_an_order_is_claimed_and_settled_under_its_own_partition() -> None:

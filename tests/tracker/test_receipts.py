@@ -12,8 +12,9 @@ from schema import keys
 from tests.support.collecting import START, Shop, event
 from tests.support.rows import event_row, insert_events
 from tracker.collect import Tally
+from tracker.observe import hour_of
 from tracker.quarantine import set_aside_command
-from tracker.receipts import Line, Numbers, Receipts, add_up, hour_of, numbers_of, read_receipts, total
+from tracker.receipts import Line, Numbers, Receipts, add_up, numbers_of, read_receipts, total
 
 HOUR = START.replace(minute=0)
 HOUR_S = int(HOUR.timestamp())

@@ -1,7 +1,7 @@
 """A tab that is closed in the middle of a batch: what it observed is there after the visitor's next page, and once."""
 
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -34,12 +34,10 @@ def test_what_waits_leaves_with_the_page(context: BrowserContext, shop: LiveShop
 
 def gone_within(shop: LiveShop, visitor: str, searched: str, seconds: float) -> list[str]:
     """The event, when it has arrived though no other page came to send it."""
-    deadline = time.monotonic() + seconds
-    while shop.observed.terms(visitor).get(searched) != 1:
-        if time.monotonic() > deadline:
-            return []
-        time.sleep(0.02)
-    return [searched]
+    with suppress(AssertionError):
+        until(lambda: shop.observed.terms(visitor).get(searched) == 1, within_s=seconds)
+        return [searched]
+    return []
 
 
 @pytest.mark.parametrize("way", list(WAYS))
