@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from baliza.settings import Settings
 from baliza.sites import Site
 from baliza.stores import History, call, query
+from personalizer.days import Clicks
 from personalizer.models.model import ItemFacts
 
 __all__ = [
@@ -20,7 +21,7 @@ __all__ = [
     "Parameters",
     "Progress",
     "Span",
-    "read_interactions",
+    "interactions_of",
     "read_items",
     "read_span",
     "shop_address",
@@ -39,7 +40,7 @@ class Parameters:
     """How a model is learned; written down with it. shrinkage: in squared weights, about so many sessions."""
 
     neighbours: int = 50
-    max_items_per_session: int = 100
+    max_clicks_per_session: int = 200
     bought_shrinkage: float = 2.0
     viewed_shrinkage: float = 10.0
     half_life_days: float = 14.0
@@ -79,9 +80,9 @@ class Interactions:
 
 
 def read_span(history: History, settings: Settings, site: Site, now: datetime) -> Span:
-    """What there is to learn from in the last settings.train_days. One query. Raises StoreDown."""
+    """What there is to learn from in the last settings.train_days, whole days of UTC. One query. Raises StoreDown."""
     until_ms = int(now.timestamp() * 1000)
-    since_ms = until_ms - settings.train_days * DAY_MS
+    since_ms = (until_ms // DAY_MS - settings.train_days) * DAY_MS
     found = history.rows(query("train_span"), {"site": site.name, "since_ms": since_ms, "until_ms": until_ms})
     return Span(since_ms, until_ms, *found[0])
 
@@ -107,31 +108,17 @@ def _stream(history: History, sql: str, asked: dict[str, Any]) -> Iterator[Seque
         yield chunk
 
 
-def read_interactions(
-    history: History, site: Site, span: Span, parameters: Parameters, item_ids: Sequence[str], progress: Progress
-) -> Interactions:
-    """Read day by day: the engine groups one day at a time. A session over midnight comes in two parts, which add up."""
-    numbers = {item_id: number for number, item_id in enumerate(item_ids)}
-    parts = [np.zeros((0, 4))]
-    sessions = [np.zeros(0, np.uint64)]
-    days = range(span.first_ms, span.last_ms + 1, DAY_MS)
-    for place, begin in enumerate(days):
-        progress("reading sessions", 0.1 + 0.6 * place / len(days))
-        asked = {
-            "site": site.name,
-            "since_ms": begin,
-            "until_ms": min(begin + DAY_MS, span.until_ms),
-            "max_items": parameters.max_items_per_session,
-        }
-        for chunk in _stream(history, query("train_interactions"), asked):
-            # An event may have come in since the items were read.
-            known = [(row[0], numbers[row[1]], *row[2:]) for row in chunk if row[1] in numbers]
-            sessions.append(np.array([row[0] for row in known], np.uint64))
-            parts.append(np.array([row[1:] for row in known], np.float64).reshape(-1, 4))
-    table = np.concatenate(parts)
-    items, views, cart_adds, purchases = table.T
-    counts = (column.astype(np.float32) for column in (views, cart_adds, purchases))
-    return Interactions(np.concatenate(sessions), items.astype(np.int32), *counts)
+def interactions_of(clicks: Clicks) -> Interactions:
+    """What each session did with each item, from clicks that are numbered as the items are. Pure."""
+    if not len(clicks):
+        return Interactions(clicks.sessions, clicks.items, *(np.zeros(0, np.float32),) * 3)
+    width = len(clicks.names)
+    place = np.concatenate(([0], np.cumsum(clicks.sessions[1:] != clicks.sessions[:-1])))  # they come ordered by session
+    cells, first, cell_of = np.unique(place * width + clicks.items, return_index=True, return_inverse=True)
+    views, cart_adds, purchases = (
+        np.bincount(cell_of, clicks.kinds == kind, minlength=len(cells)).astype(np.float32) for kind in (0, 1, 2)
+    )
+    return Interactions(clicks.sessions[first], clicks.items[first], views, cart_adds, purchases)
 
 
 def _facts(row: Sequence[Any]) -> ItemFacts:

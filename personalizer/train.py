@@ -16,13 +16,14 @@ from baliza.errors import BalizaError
 from baliza.settings import Settings
 from baliza.sites import Site, load_sites
 from baliza.stores import History, call
+from personalizer.days import Clicks, DayFiles, read_clicks
 from personalizer.learning_data import (
     Interactions,
     Items,
     Parameters,
     Progress,
     Span,
-    read_interactions,
+    interactions_of,
     read_items,
     read_span,
 )
@@ -37,6 +38,7 @@ FIRST_SESSIONS: Final = 20  # with fewer nothing can be learned that is not chan
 FIRST_LOOK_S: Final = 5.0
 QUERY_TIMEOUT_S: Final = 120.0  # of silence; a history that hangs must not hold the trainer for ever
 DEFAULTS: Final = Parameters()
+DAYS: Final = "days"  # folder of a site's day files, beside its models
 
 log = logging.getLogger("baliza.train")
 
@@ -67,7 +69,7 @@ def train(
     if not items.facts:
         log.info("no model for %s: its history of %d days holds no event with items", site.name, settings.train_days)
         return None
-    seen = read_interactions(history, site, span, parameters, [fact.item_id for fact in items.facts], progress)
+    seen = interactions_of(_clicks(history, settings, site, span, items, parameters, progress))
     progress("finding what goes together", 0.7)
     model = learn(items, seen, parameters)
     progress("writing", 0.95)
@@ -75,6 +77,16 @@ def train(
     version = ModelStore(settings.model_dir).save(site.name, model, about, now)
     progress("done", 1.0)
     return Trained(version, span.sessions, span.events, len(model))
+
+
+def _clicks(
+    history: History, settings: Settings, site: Site, span: Span, items: Items, parameters: Parameters, progress: Progress
+) -> Clicks:
+    files = DayFiles(settings.model_dir / site.name / DAYS)
+    return read_clicks(
+        history, site.name, span.since_ms, span.until_ms, parameters.max_clicks_per_session, files,
+        lambda done: progress("reading sessions", 0.1 + 0.6 * done),
+    ).numbered(sorted_names([fact.item_id for fact in items.facts]))  # fmt: skip
 
 
 def enough_to_begin(history: History, settings: Settings, site: Site, now: datetime) -> bool:

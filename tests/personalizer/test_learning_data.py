@@ -4,16 +4,17 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from baliza.settings import Settings
 from baliza.sites import Site
 from baliza.stores import History
+from personalizer.days import Clicks
 from personalizer.learning_data import (
-    Interactions,
     Items,
     Parameters,
-    read_interactions,
+    interactions_of,
     read_items,
     read_span,
     shop_address,
@@ -33,14 +34,6 @@ def view(hours: float = 1, **given: Any) -> dict[str, Any]:
 def items(history: History, settings: Settings, *rows: dict[str, Any], site: Site = SITE) -> Items:
     insert_events(history, rows)
     return read_items(history, site, read_span(history, settings, site, NOW), Parameters())
-
-
-def interactions(history: History, settings: Settings, *rows: dict[str, Any], max_items: int = 100) -> Interactions:
-    parameters = Parameters(max_items_per_session=max_items)
-    read = items(history, settings, *rows)
-    span = read_span(history, settings, SITE, NOW)
-    ids = [fact.item_id for fact in read.facts]
-    return read_interactions(history, SITE, span, parameters, ids, lambda _step, _done: None)
 
 
 @pytest.mark.clickhouse
@@ -109,30 +102,21 @@ def test_bots_other_sites_and_old_history_are_left_out(history: History, setting
     assert items(history, settings, view()).counts[0][2] == pytest.approx(1.0, abs=0.01)
 
 
-@pytest.mark.clickhouse
-def test_sums_up_what_a_session_did_with_an_item(history: History, settings: Settings) -> None:
-    found = interactions(history, settings, view(3), view(3), view(2, type="add_to_cart"), view(1, type="purchase"))
-    assert [column.tolist() for column in (found.items, found.views, found.cart_adds, found.purchases)] == [
-        [0],
-        [2],
-        [1],
-        [1],
-    ]
+def test_sums_up_what_a_session_did_with_an_item() -> None:
+    names = np.array([b"lamp", b"rug"])
+    rows = [(7, 1, 0), (7, 0, 0), (7, 0, 0), (7, 0, 1), (7, 0, 2), (2**64 - 1, 0, 0)]
+    sessions, items, kinds = zip(*rows, strict=True)
+    found = interactions_of(
+        Clicks(names, np.array(sessions, np.uint64), np.array(items, np.int32), np.array(kinds, np.uint8), np.arange(6))
+    )
+    columns = (found.sessions, found.items, found.views, found.cart_adds, found.purchases)
+    assert list(zip(*(column.tolist() for column in columns), strict=True)) == [
+        (7, 0, 2, 1, 1), (7, 1, 1, 0, 0), (2**64 - 1, 0, 1, 0, 0),
+    ]  # fmt: skip
 
 
-@pytest.mark.clickhouse
-def test_a_session_over_days_keeps_its_number(history: History, settings: Settings) -> None:
-    found = interactions(history, settings, view(30), view(1), view(1, session_id="s-2"))
-    assert len(found.sessions) == 3
-    assert len(set(found.sessions.tolist())) == 2
-
-
-@pytest.mark.clickhouse
-def test_a_long_session_is_cut_to_what_mattered(history: History, settings: Settings) -> None:
-    many = [(f"item-{number}", "", "1", 1) for number in range(9)]
-    found = interactions(history, settings, view(2, items=many), view(1, type="purchase"), max_items=3)
-    assert len(found.items) == 3
-    assert found.purchases.sum() == 1
+def test_no_clicks_are_no_interactions() -> None:
+    assert len(interactions_of(Clicks.none()).items) == 0
 
 
 @pytest.mark.parametrize(

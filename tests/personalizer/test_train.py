@@ -71,7 +71,7 @@ def test_writes_down_its_data_and_parameters(history: History, settings: Setting
     meta = ModelStore(settings.model_dir).meta("demo", trained.version)
     assert meta["trained_at"] == "2026-11-21T12:00:00+00:00"
     assert meta["counts"]["sessions"] == len(BOUGHT) + len(VIEWED)
-    assert meta["data"]["since"] == "2026-08-23T12:00:00+00:00"
+    assert meta["data"]["since"] == "2026-08-23T00:00:00+00:00"
     assert meta["parameters"]["neighbours"] == 50
 
 

@@ -1,0 +1,187 @@
+"""The history as training reads it: clicks by day, kept in files, so that a training reads only the days that changed.
+
+A day's file holds sessions as numbers, items, kinds and times; nothing in it says whose sessions they were. It is read again
+as soon as the history says anything else of its day than before (late events, an erasure), and goes when the day has passed
+out of the period.
+"""
+
+import logging
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baliza.stores import History, call, query
+from personalizer.models.model import UNKNOWN, Names
+
+__all__ = ["Clicks", "DayFiles", "DayKey", "read_clicks"]
+
+FORMAT: Final = 1
+ROWS_AT_ONCE: Final = 50_000
+
+log = logging.getLogger("baliza.train")
+
+
+@dataclass(frozen=True)
+class DayKey:
+    """A day (UTC) and what tells its contents from any other: the number of its events, the sum of their arrivals in ms."""
+
+    day: date
+    events: int
+    received: int
+
+
+@dataclass(frozen=True)
+class Clicks:
+    """What sessions did with items; all but `names` of shape (n,), ordered by session and time.
+
+    names: the items' ids, sorted. items: places in `names`. kinds: 0 view, 1 cart, 2 purchase. times_ms: of the epoch, UTC.
+    """
+
+    names: Names
+    sessions: NDArray[np.uint64]
+    items: NDArray[np.int32]
+    kinds: NDArray[np.uint8]
+    times_ms: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Clicks"]) -> "Clicks":
+        """All of them as one, over the names that occur in any; a session over midnight is one again."""
+        if not parts:
+            return cls.none()
+        names = np.unique(np.concatenate([part.names for part in parts]))
+        sessions = np.concatenate([part.sessions for part in parts])
+        items = np.concatenate([np.searchsorted(names, part.names)[part.items] for part in parts]).astype(np.int32)
+        kinds = np.concatenate([part.kinds for part in parts])
+        times = np.concatenate([part.times_ms for part in parts])
+        order = np.lexsort((times, sessions))
+        return cls(names, sessions[order], items[order], kinds[order], times[order])
+
+    @classmethod
+    def none(cls) -> "Clicks":
+        """No clicks."""
+        return cls(
+            np.zeros(0, "S1"), np.zeros(0, np.uint64), np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0, np.int64)
+        )
+
+    def numbered(self, item_ids: Names) -> "Clicks":
+        """The same with the places of `item_ids` (sorted) in place of its own; clicks on others are left out."""
+        if not len(item_ids):
+            return Clicks.none()
+        places = np.minimum(np.searchsorted(item_ids, self.names), len(item_ids) - 1)
+        numbers = np.where(item_ids[places] == self.names, places, UNKNOWN).astype(np.int32)
+        items = numbers[self.items]
+        known = items != UNKNOWN
+        return Clicks(item_ids, self.sessions[known], items[known], self.kinds[known], self.times_ms[known])
+
+
+class DayFiles:
+    """The days of one site that were read before, below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, key: DayKey, max_clicks: int) -> Clicks | None:
+        """What was kept of this day; None when there is nothing, or something else than the history has now."""
+        try:
+            with self._file(key.day).open("rb") as opened, np.load(opened, allow_pickle=False) as kept:
+                if kept["key"].tolist() != [FORMAT, max_clicks, key.events, key.received]:
+                    return None
+                return Clicks(*(kept[name] for name in ("names", "sessions", "items", "kinds", "times_ms")))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            log.warning("%s cannot be read and its day is read from the history again: %s", self._file(key.day), error)
+            return None
+
+    def put(self, key: DayKey, max_clicks: int, clicks: Clicks) -> None:
+        """Keep a day. A full disk costs the next training time, not this one its model."""
+        file = self._file(key.day)
+        draft = file.with_suffix(f".{os.getpid()}.draft")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with draft.open("wb") as opened:
+                np.savez(
+                    opened, key=np.array([FORMAT, max_clicks, key.events, key.received], np.int64), names=clicks.names,
+                    sessions=clicks.sessions, items=clicks.items, kinds=clicks.kinds, times_ms=clicks.times_ms,
+                )  # fmt: skip
+            draft.replace(file)
+        except OSError as error:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            log.warning("%s cannot be kept: %s", file, error)
+
+    def keep_only(self, days: Sequence[date]) -> None:
+        """Drop the files of all other days."""
+        wanted = {self._file(day).name for day in days}
+        for file in self._folder.glob("*"):
+            if file.name not in wanted:
+                file.unlink(missing_ok=True)
+
+    def _file(self, day: date) -> Path:
+        return self._folder / f"{day.isoformat()}.npz"
+
+
+def read_clicks(
+    history: History,
+    site: str,
+    since_ms: int,
+    until_ms: int,
+    max_clicks: int,
+    files: DayFiles,
+    progress: Callable[[float], None],
+) -> Clicks:
+    """All clicks in [since_ms, until_ms), whole days but for the last. One query, and one for each day that is not kept.
+
+    Raises StoreDown. max_clicks: what a session may hold a day. progress: is told how much of it is done, from 0 to 1.
+    """
+    asked: dict[str, Any] = {"site": site, "since_ms": since_ms, "until_ms": until_ms, "max_clicks": max_clicks}
+    days = [DayKey(*row) for row in history.rows(query("train_days"), asked)]
+    parts = []
+    for place, key in enumerate(days):
+        progress(place / len(days))
+        clicks = files.get(key, max_clicks)
+        if clicks is None:
+            clicks = _clicks(_rows(history, asked | {"day": key.day}))
+            files.put(key, max_clicks, clicks)
+        parts.append(clicks)
+    files.keep_only([key.day for key in days])
+    return Clicks.joined(parts)
+
+
+def _rows(history: History, asked: Mapping[str, Any]) -> Iterator[tuple[int, str, int, int]]:
+    """The rows of a day, one chunk in memory at a time."""
+    rows = call(lambda: history.client().execute_iter(query("train_clicks"), asked, chunk_size=ROWS_AT_ONCE))
+    while chunk := call(lambda: next(rows, None)):
+        yield from chunk
+
+
+def _clicks(rows: Iterator[tuple[int, str, int, int]]) -> Clicks:
+    """Rows of (session, item, kind, time) as arrays. The bytes of ids are kept, as in the model."""
+    place_of: dict[str, int] = {}
+    table = [(session, place_of.setdefault(item, len(place_of)), kind, at) for session, item, kind, at in rows if item]
+    if not table:
+        return Clicks.none()
+    sessions, items, kinds, times = zip(*table, strict=True)
+    names = np.array([name.encode() for name in place_of], np.bytes_)
+    order = np.argsort(names)
+    place = np.empty(len(names), np.int32)
+    place[order] = np.arange(len(names), dtype=np.int32)
+    found = Clicks(
+        names[order],
+        np.array(sessions, np.uint64),
+        place[np.array(items)],
+        np.array(kinds, np.uint8),
+        np.array(times, np.int64),
+    )
+    return Clicks.joined([found])
