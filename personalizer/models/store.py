@@ -16,12 +16,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from baliza.errors import BalizaError
+from baliza.errors import BalizaError, NotFound
 from personalizer.models.model import FORMAT, Model
 
 __all__ = ["BrokenModel", "ModelStore"]
 
 CURRENT: Final = "current"
+HELD: Final = "held"
 META: Final = "meta.json"
 KEPT: Final = 3
 
@@ -73,8 +74,41 @@ class ModelStore:
         """All versions on disk, oldest first."""
         return sorted(file.parent.name for file in (self.model_dir / site).glob(f"[0-9]*/{META}"))
 
-    def save(self, site: str, model: Model, about: Mapping[str, object], now: datetime) -> str:
-        """Write a version, let it serve, and drop all but the newest three. Answers its name."""
+    def held(self, site: str) -> str | None:
+        """The version that somebody chose to serve until further notice, None when the newest serves."""
+        try:
+            return (self.model_dir / site / HELD).read_text().strip() or None
+        except FileNotFoundError:
+            return None
+
+    def hold(self, site: str, version: str) -> None:
+        """Let this version serve, and go on serving when newer ones are trained. Raises NotFound, BrokenModel."""
+        self._known(site, version)
+        self.load_version(site, version)
+        _write_durably(self.model_dir / site / HELD, version.encode())
+        self._point_to(self.model_dir / site, version)
+
+    def release(self, site: str) -> str:
+        """Let the newest good version serve, and those that come. Answers which. Raises NotFound, BrokenModel."""
+        good = [version for version in self.versions(site) if not self.meta(site, version).get("refused")]
+        if not good:
+            raise NotFound(f"there is no model of {site!r} that could serve; `baliza train --site {site}` makes one")
+        self.load_version(site, good[-1])
+        (self.model_dir / site / HELD).unlink(missing_ok=True)
+        self._point_to(self.model_dir / site, good[-1])
+        return good[-1]
+
+    def _known(self, site: str, version: str) -> None:
+        known = self.versions(site)
+        if version not in known:
+            listed = ", ".join(known) or "there are none"
+            raise NotFound(f"expected a version of the models of {site!r} ({listed}), got {version[:100]!r}")
+
+    def save(self, site: str, model: Model, about: Mapping[str, object], now: datetime, *, serve: bool = True) -> str:
+        """Write a version, let it serve unless told otherwise or another one is held, and drop old ones.
+
+        The newest three stay, and the one that serves. Answers the version's name.
+        """
         folder = self.model_dir / site
         version = self._free_name(folder, now)
         draft = folder / f".{version}.{os.getpid()}"
@@ -87,8 +121,9 @@ class ModelStore:
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
-        self._point_to(folder, version)
-        self._prune(folder, version)
+        if serve and not self.held(site):
+            self._point_to(folder, version)
+        self._prune(site)
         return version
 
     @staticmethod
@@ -105,10 +140,11 @@ class ModelStore:
         _write_durably(draft, version.encode())
         draft.replace(folder / CURRENT)
 
-    def _prune(self, folder: Path, current: str) -> None:
-        for version in self.versions(folder.name)[:-KEPT]:
+    def _prune(self, site: str) -> None:
+        current = self.current(site)
+        for version in self.versions(site)[:-KEPT]:
             if version != current:
-                shutil.rmtree(folder / version, ignore_errors=True)
+                shutil.rmtree(self.model_dir / site / version, ignore_errors=True)
 
 
 def _check_format(folder: Path, meta: Mapping[str, Any]) -> None:

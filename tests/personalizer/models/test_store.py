@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from baliza.errors import NotFound
 from personalizer.models.store import BrokenModel, ModelStore
 from tests.personalizer.planted import ITEMS, NOW, planted_model
 
@@ -92,3 +93,49 @@ def test_refuses_a_pointer_to_nothing(store: ModelStore) -> None:
     (store.model_dir / "demo" / "current").write_bytes(b"\xff\xfe")
     with pytest.raises(BrokenModel):
         store.load("demo")
+
+
+def test_a_refused_version_is_kept_and_does_not_serve(store: ModelStore) -> None:
+    good = save(store)
+    refused = store.save("demo", planted_model(), {"refused": "worse"}, NOW + timedelta(hours=1), serve=False)
+    assert store.current("demo") == good
+    assert store.versions("demo") == [good, refused]
+
+
+def test_the_serving_version_stays_however_many_are_refused(store: ModelStore) -> None:
+    good = save(store)
+    for hours in range(1, 6):
+        store.save("demo", planted_model(), {"refused": "worse"}, NOW + timedelta(hours=hours), serve=False)
+    assert store.current("demo") == good
+    assert store.load("demo") is not None
+    assert len(store.versions("demo")) == 4
+
+
+def test_a_held_version_serves_on_when_newer_ones_come(store: ModelStore) -> None:
+    old, _ = save(store), save(store, 1)
+    store.hold("demo", old)
+    assert (store.current("demo"), store.held("demo")) == (old, old)
+    newest = [save(store, hours) for hours in range(2, 7)][-1]
+    assert store.current("demo") == old
+    assert store.load("demo") is not None
+    assert store.release("demo") == newest
+    assert (store.current("demo"), store.held("demo")) == (newest, None)
+
+
+def test_released_the_newest_good_one_serves(store: ModelStore) -> None:
+    old, good = save(store), save(store, 1)
+    store.save("demo", planted_model(), {"refused": "worse"}, NOW + timedelta(hours=2), serve=False)
+    store.hold("demo", old)
+    assert store.release("demo") == good
+
+
+def test_holds_nothing_that_it_does_not_have_or_cannot_read(store: ModelStore) -> None:
+    with pytest.raises(NotFound, match=r"models of 'demo' \(there are none\), got 'x'"):
+        store.hold("demo", "x")
+    with pytest.raises(NotFound, match="no model of 'demo' that could serve"):
+        store.release("demo")
+    broken, good = save(store), save(store, 1)
+    (store.model_dir / "demo" / broken / "item_ids.npy").unlink()
+    with pytest.raises(BrokenModel, match="cannot be read"):
+        store.hold("demo", broken)
+    assert (store.current("demo"), store.held("demo")) == (good, None)
