@@ -20,8 +20,9 @@ MAY_IMPORT = {
 PURE = (
     "schema/events.py", "schema/keys.py", "schema/profile.py", "tracker/beacon.py", "tracker/checks.py",
     "tracker/explain.py", "tracker/observe.py", "tracker/collect.py", "tracker/pixel.py", "tracker/request.py",
-    "tracker/rows.py", "tracker/batches.py", "tracker/profiles.py", "tracker/traffic.py", "personalizer/decision.py",
+    "tracker/rows.py", "tracker/batches.py", "tracker/profiles.py", "baliza/traffic.py", "personalizer/decision.py",
     "personalizer/carts.py", "personalizer/situation.py", "console/filters.py", "console/charts.py",
+    "baliza/readiness/features.py", "baliza/readiness/rules.py", "baliza/readiness/model.py", "baliza/readiness/assess.py",
     "baliza/embedded/native_protocol.py", "baliza/embedded/statements.py",
 )  # fmt: skip
 IMPURE = {"redis", "clickhouse_driver", "socket", "flask", "httpx", "time", "os", "subprocess", "threading", "random"}

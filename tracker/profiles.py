@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from baliza.traffic import path_of, traffic_of
 from schema.events import from_micros
 from schema.profile import Cart, CartLine, LiveSession, Order, ViewedItem, VisitorProfile
-from tracker.traffic import path_of, traffic_of
 
 __all__ = ["describe_session", "describe_visitor"]
 

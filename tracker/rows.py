@@ -14,10 +14,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from baliza.errors import BalizaError
+from baliza.traffic import path_of, traffic_of
 from schema.events import Event, Item, to_micros
 from tracker.enrich import AUTOMATED, Agent, agent_of
 from tracker.observe import Context, hour_of, order_value_micros
-from tracker.traffic import path_of, traffic_of
 
 __all__ = [
     "SOUND_ROW",

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from baliza.stores import History
+from baliza.traffic import path_of, traffic_of
 from schema.events import Event, from_micros, to_micros
 from tracker.enrich import AUTOMATED, agent_of
 from tracker.observe import Context, order_value_micros
 from tracker.rows import Outcome, opened
-from tracker.traffic import path_of, traffic_of
 
 COLUMNS = (
     "site", "event_id", "type", "occurred_at", "received_at", "visitor_id", "customer_id", "session_id",

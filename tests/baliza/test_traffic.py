@@ -2,7 +2,7 @@
 
 import pytest
 
-from tracker.traffic import Traffic, path_of, traffic_of
+from baliza.traffic import Traffic, path_of, traffic_of
 
 DIRECT = Traffic("direct", "", "")
 SHOP = "https://www.shop.test/p/lamp"
