@@ -36,6 +36,10 @@ OFFER_SECONDS: Final = Histogram(
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5),
 )
 CARTS_ABANDONED: Final = Counter("baliza_carts_abandoned", "Carts found abandoned by the retargeting loop", ["site"])
+DECISIONS_LOGGED: Final = Counter("baliza_decisions_logged", "Decisions written to the live store, for the history")
+DECISIONS_DROPPED: Final = Counter(
+    "baliza_decisions_dropped", "Decisions that were made and not logged, by reason", ["reason"]
+)
 
 
 class Read(NamedTuple):

@@ -90,6 +90,9 @@ class Settings:
     ingest_interval_s: float = setting(0.5, "seconds between two looks at the stream", least=0.01)
     ingest_max_events: int = setting(20_000, "events in one insert, at most (about)", least=1, most=1_000_000)
     ready_max_lag_s: int = setting(300, "age in seconds of the oldest waiting event at which /ready answers 503", least=1)
+    decisions_max_waiting: int = setting(
+        200_000, "decisions in the live store that the history does not have yet, at most (about)", least=1
+    )
     train_interval_s: int = setting(900, "seconds between two trainings by the running product", least=10)
     train_days: int = setting(90, "days of history that a model learns from", least=1)
     ingest_workers: int = setting(1, "ingest processes; each has its share of the partitions", least=1, most=1024)

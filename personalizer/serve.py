@@ -1,5 +1,6 @@
 """Start the personalizer, the retargeting loop and the trainer with real connections and clocks."""
 
+import atexit
 import time
 import uuid
 from typing import Final
@@ -13,6 +14,7 @@ from baliza.servers import serve_wsgi
 from baliza.settings import Settings
 from baliza.sites import CachedRegistry
 from personalizer.app import create_app
+from personalizer.feedback.log import DecisionLog
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
 from personalizer.retarget import serve_retargeting as retargeting_loop
@@ -20,8 +22,10 @@ from personalizer.train import serve_trainer as training_loop
 
 # An offer that comes later than this comes too late for its page; best sellers come in its place.
 OFFER_STORE_TIMEOUT_S: Final = 0.3
+# Nobody waits for the log, and it tries again.
+LOG_TIMEOUT_S: Final = 1.0
 
-__all__ = ["personalizer_wsgi", "serve_personalizer", "serve_retargeting", "serve_trainer"]
+__all__ = ["decision_log", "personalizer_wsgi", "serve_personalizer", "serve_retargeting", "serve_trainer"]
 
 
 def personalizer_wsgi(settings: Settings) -> Flask:
@@ -32,6 +36,13 @@ def personalizer_wsgi(settings: Settings) -> Flask:
     return create_app(
         settings, redis, registry, shelf, lambda: time.time_ns() // 1_000_000, time.monotonic, lambda: str(uuid.uuid4())
     )
+
+
+def decision_log(settings: Settings) -> DecisionLog:
+    """The log of this process's decisions; what is left in it is written when the process ends in order."""
+    log = DecisionLog(stores.redis(settings, LOG_TIMEOUT_S), settings.partitions, settings.decisions_max_waiting)
+    atexit.register(log.close)
+    return log
 
 
 def serve_personalizer(settings: Settings) -> None:

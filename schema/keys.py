@@ -12,6 +12,7 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | {pN}:quarantine:tally        | hash   | bytes in it; how many were thrown out, and how many aged;   | for ever          |
 |                              |        | why:<id>, the latest reason of one that was refused again   |                   |
 | {pN}:unstored                | stream | accepted entries that the history will not have, and why    | until put back    |
+| {pN}:decisions               | stream | answers of the personalizer with their propensities         | until in history  |
 | {pN}:carts:<site>            | zset   | visitor → last cart change (ms); carts with something in    | until bought      |
 | {pN}:abandoned:<site>        | zset   | visitor → time (ms) at which the cart was found abandoned   | until it changes  |
 | {pN}:orders:<site>           | hash   | order id → + when counted, - when an untrusted browser said | for ever          |
@@ -89,6 +90,10 @@ def quarantine_tally(partition: int) -> str:
 
 def unstored(partition: int) -> str:
     return f"{{p{partition}}}:unstored"
+
+
+def decisions(partition: int) -> str:
+    return f"{{p{partition}}}:decisions"
 
 
 def carts(partition: int, site: str) -> str:

@@ -19,7 +19,7 @@ def test_visitors_spread_over_all_partitions() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["visitor", "seen", "events", "quarantine", "unstored", "carts", "abandoned", "orders", "customer"]
+    "name", ["visitor", "seen", "events", "quarantine", "unstored", "decisions", "carts", "abandoned", "orders", "customer"]
 )
 def test_every_key_of_a_partition_carries_its_tag_and_is_described(name: str) -> None:
     make = getattr(keys, name)
