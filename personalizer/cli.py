@@ -11,6 +11,7 @@ from baliza.errors import NotFound
 from baliza.settings import Settings, load_settings
 from baliza.sites import Site, load_sites
 from baliza.stores import History, call
+from personalizer.catalogue.store import CatalogueStore
 from personalizer.train import Trained
 from personalizer.train import train as train_site
 
@@ -51,7 +52,9 @@ def _train_one(settings: Settings, site: Site) -> Trained | None:
             def show(step: str, done: float) -> None:
                 bar.update(task, description=f"{site.name}: {step}", completed=done)
 
-            return train_site(History(lambda: client), settings, site, datetime.now(UTC), show)
+            with stores.redis(settings) as redis:
+                catalogue = CatalogueStore(redis, settings.partitions)
+                return train_site(History(lambda: client), settings, site, datetime.now(UTC), show, catalogue=catalogue)
     finally:
         client.disconnect()
 

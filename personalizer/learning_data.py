@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from baliza.settings import Settings
 from baliza.sites import Site
 from baliza.stores import History, call, query
+from personalizer.catalogue.item import digest, goods_of, joined_facts
+from personalizer.catalogue.store import CatalogueCopy
 from personalizer.days import Clicks
+from personalizer.models.goods import Goods
 from personalizer.models.model import ItemFacts
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "read_items",
     "read_span",
     "shop_address",
+    "with_catalogue",
 ]
 
 DAY_MS: Final = 24 * 3600 * 1000
@@ -62,10 +66,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Items:
-    """Facts by item, and decayed purchases, cart adds and views, of shape (items, 3)."""
+    """Facts by item, and decayed purchases, cart adds and views, of shape (items, 3). goods: the facts as arrays."""
 
     facts: list[ItemFacts]
     counts: NDArray[np.float64]
+    goods: Goods | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,24 @@ def read_items(history: History, site: Site, span: Span, parameters: Parameters)
     }
     rows = [row for chunk in _stream(history, query("train_items"), asked) for row in chunk]
     return Items([_facts(row) for row in rows], np.array([row[7:] for row in rows], np.float64).reshape(-1, 3))
+
+
+def with_catalogue(items: Items, copy: CatalogueCopy | None) -> Items:
+    """The items of events together with those of the shop's feed, in the order of their ids' bytes. Pure."""
+    if copy is None:
+        return items
+    facts = joined_facts(items.facts, copy.items())
+    place_of = {entry.item_id: place for place, entry in enumerate(facts)}
+    counts = np.zeros((len(facts), 3))
+    counts[[place_of[entry.item_id] for entry in items.facts]] = items.counts
+    goods = goods_of(
+        facts,
+        digests={item_id: digest(row) for item_id, row in copy.rows.items()},
+        complete=copy.state.complete,
+        epoch=copy.state.epoch,
+        copied=copy.positions,
+    )
+    return Items(facts, counts, goods)
 
 
 def _stream(history: History, sql: str, asked: dict[str, Any]) -> Iterator[Sequence[tuple[Any, ...]]]:

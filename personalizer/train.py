@@ -16,6 +16,8 @@ from baliza.errors import BalizaError
 from baliza.settings import Settings
 from baliza.sites import Site, load_sites
 from baliza.stores import History, call
+from personalizer.catalogue.item import goods_of
+from personalizer.catalogue.store import CatalogueStore
 from personalizer.days import Clicks, DayFiles, read_clicks
 from personalizer.learning_data import (
     Interactions,
@@ -26,6 +28,7 @@ from personalizer.learning_data import (
     interactions_of,
     read_items,
     read_span,
+    with_catalogue,
 )
 from personalizer.models.model import ByteColumn, Model, Ragged, find, sorted_names
 from personalizer.models.popular import best_sellers
@@ -60,12 +63,17 @@ def train(
     now: datetime,
     progress: Progress = lambda _step, _done: None,
     parameters: Parameters = DEFAULTS,
+    catalogue: CatalogueStore | None = None,
 ) -> Trained | None:
-    """Learn one site's model and let it serve. None when there is nothing to learn from. Blocks. Raises StoreDown."""
+    """Learn one site's model and let it serve. None when there is nothing to learn from. Blocks. Raises StoreDown.
+
+    catalogue: what is sold; its items are in the model with or without any event.
+    """
     progress("reading the period", 0.0)
     span = read_span(history, settings, site, now)
     progress("reading items", 0.05)
-    items = read_items(history, site, span, parameters)
+    sold = catalogue.copy(site.name) if catalogue else None
+    items = with_catalogue(read_items(history, site, span, parameters), sold)
     if not items.facts:
         log.info("no model for %s: its history of %d days holds no event with items", site.name, settings.train_days)
         return None
@@ -100,6 +108,7 @@ def learn(items: Items, seen: Interactions, parameters: Parameters) -> Model:
     categories = sorted_names([fact.category for fact in items.facts if fact.category])
     category_of = np.array(find(categories, [fact.category for fact in items.facts]), np.int32)
     return Model(
+        goods=items.goods or goods_of(items.facts),
         item_ids=sorted_names([fact.item_id for fact in items.facts]),
         facts_column=ByteColumn.of([msgspec.json.encode(fact) for fact in items.facts]),
         categories=categories,
@@ -177,7 +186,7 @@ def _train_due(redis: stores.RedisClient, history: History, settings: Settings, 
             continue
         due[site.name] = time.monotonic() + settings.train_interval_s
         began = time.monotonic()
-        trained = train(history, settings, site, now)
+        trained = train(history, settings, site, now, catalogue=CatalogueStore(redis, settings.partitions))
         if trained:
             log.info(
                 "trained %s for %s: %d sessions, %d items, %.2f s",

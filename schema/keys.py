@@ -18,6 +18,9 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | {pN}:orders:<site>           | hash   | order id → + when counted, - when an untrusted browser said | for ever          |
 |                              |        | it (pN = partition of the order id)                         |                   |
 | {pN}:c:<site>:<customer>     | hash   | customer: time of the last purchase in any session          | VISITOR_TTL_MS    |
+| {pN}:catalogue:<site>        | hash   | item id → row of the catalogue (pN = partition of the item) | until removed     |
+| {pN}:catalogue:log:<site>    | stream | ids of the items that changed, newest CATALOGUE_LOG entries | until pushed out  |
+| baliza:catalogue:<site>      | hash   | epoch, change (a counter: look again), complete, when       | for ever          |
 | baliza:sites, :users, :tokens| hash   | the registry: name → JSON                                   | for ever          |
 | {baliza:lease:ingest-<n>}:manifest | string | the batch that ingest worker n is writing             | one batch         |
 | baliza:braked:<n>            | string | why ingest worker n carries nothing                         | BRAKED_MS         |
@@ -37,6 +40,7 @@ BRAKED_MS: Final = 120_000  # said again at each try
 QUARANTINE_MAX_ENTRIES: Final = 1_000  # per partition; newest kept
 QUARANTINE_MAX_BYTES: Final = 2 * 1024 * 1024  # per partition
 QUARANTINE_MAX_AGE_MS: Final = 30 * 24 * 3600 * 1000
+CATALOGUE_LOG: Final = 256  # entries per partition and site; who is further behind reads the partition whole
 ORDER_SETTLED: Final = "+"  # the value of an order that is counted; until then it is who claimed it and when
 ORDER_HEARSAY: Final = "-"  # the same for one of which only a sender spoke who is not trusted about money
 
@@ -110,6 +114,18 @@ def orders(partition: int, site: str) -> str:
 
 def customer(partition: int, site: str, customer_id: str) -> str:
     return f"{{p{partition}}}:c:{site}:{customer_id}"
+
+
+def catalogue(partition: int, site: str) -> str:
+    return f"{{p{partition}}}:catalogue:{site}"
+
+
+def catalogue_log(partition: int, site: str) -> str:
+    return f"{{p{partition}}}:catalogue:log:{site}"
+
+
+def catalogue_state(site: str) -> str:
+    return f"baliza:catalogue:{site}"
 
 
 def manifest(worker: int) -> str:

@@ -6,20 +6,33 @@ Items and categories are numbers inside a model: their place in the sorted array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from personalizer.models.goods import UNKNOWN, Goods
 from schema.events import from_micros
 
-__all__ = ["FORMAT", "UNKNOWN", "ByteColumn", "ItemFacts", "Model", "Ragged", "find", "sorted_names"]
+__all__ = [
+    "FORMAT",
+    "UNKNOWN",
+    "Availability",
+    "ByteColumn",
+    "ItemFacts",
+    "Kind",
+    "Model",
+    "Ragged",
+    "find",
+    "sorted_names",
+]
 
 FORMAT: Final = 1  # rises when serving code of before could not read what training writes
-UNKNOWN: Final = -1
 
+Availability = Literal["", "in_stock", "out_of_stock", "preorder", "backorder"]
+Kind = Literal["product", "promotion", "editorial", "subscription"]
 Ints = NDArray[np.int64]
 Items = NDArray[np.int32]
 Scores = NDArray[np.float32]
@@ -28,7 +41,12 @@ Arrays = Mapping[str, NDArray[np.generic]]
 
 
 class ItemFacts(Struct, array_like=True, frozen=True):
-    """What was last said about an item; empty where nobody said it. Money in whole micro-units."""
+    """What was last said about an item; empty where nobody said it. Money in whole micro-units, instants in ms.
+
+    category: the first level of `categories` ("Light > Lamps"). price_micros: as stored the regular price, after at() what
+    it costs then; margin_micros belongs to it. variant_of: name of the group of which one is shown. first_seen_ms: 0 when
+    it was there from the beginning. placements: where alone it may be shown, if any are named.
+    """
 
     item_id: str
     name: str
@@ -37,6 +55,22 @@ class ItemFacts(Struct, array_like=True, frozen=True):
     currency: str
     url: str
     image: str
+    brand: str = ""
+    categories: str = ""
+    availability: Availability = ""
+    list_price_micros: int | None = None
+    sale_price_micros: int | None = None
+    sale_from_ms: int | None = None
+    sale_until_ms: int | None = None
+    margin_micros: int | None = None
+    variant_of: str = ""
+    first_seen_ms: int = 0
+    expires_ms: int | None = None
+    kind: Kind = "product"
+    consumable: bool | None = None
+    placements: tuple[str, ...] = ()
+    excluded_placements: tuple[str, ...] = ()
+    listed: bool = False  # a feed has it; else it is known from events only
 
     @property
     def title(self) -> str:
@@ -45,6 +79,25 @@ class ItemFacts(Struct, array_like=True, frozen=True):
     @property
     def price(self) -> Decimal | None:
         return None if self.price_micros is None else from_micros(self.price_micros)
+
+    @property
+    def list_price(self) -> Decimal | None:
+        """The regular price, None when nobody said one."""
+        return None if self.list_price_micros is None else from_micros(self.list_price_micros)
+
+    def on_sale(self, now_ms: int) -> bool:
+        """True when the sale price holds now."""
+        begins, ends = self.sale_from_ms, self.sale_until_ms
+        begun = begins is None or begins <= now_ms
+        return self.sale_price_micros is not None and begun and (ends is None or now_ms < ends)
+
+    def at(self, now_ms: int) -> "ItemFacts":
+        """With the price, and the margin, of this instant. To be asked of facts as stored."""
+        if not self.on_sale(now_ms) or self.sale_price_micros is None:
+            return self
+        regular = self.price_micros if self.price_micros is not None else self.sale_price_micros
+        margin = None if self.margin_micros is None else self.margin_micros - (regular - self.sale_price_micros)
+        return msgspec.structs.replace(self, price_micros=self.sale_price_micros, margin_micros=margin)
 
 
 @dataclass(frozen=True)
@@ -97,6 +150,7 @@ class Model:
 
     bought, viewed: for each item those bought (viewed) together with it. sellers: one row, best first;
     category_sellers: a row a category. category_of: category of each item, UNKNOWN where none.
+    goods: the catalogue's facts as arrays; None in models of before.
     """
 
     item_ids: Names
@@ -108,6 +162,7 @@ class Model:
     sellers: Ragged
     category_sellers: Ragged
     version: str = ""
+    goods: Goods | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -130,6 +185,7 @@ class Model:
             and self.viewed.sound(items, items)
             and self.sellers.sound(1, items)
             and self.category_sellers.sound(categories, items)
+            and (self.goods is None or self.goods.sound(items))
         )
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -144,6 +200,8 @@ class Model:
         for name in ("bought", "viewed", "sellers", "category_sellers"):
             ragged: Ragged = getattr(self, name)
             found |= {f"{name}.starts": ragged.starts, f"{name}.items": ragged.items, f"{name}.scores": ragged.scores}
+        if self.goods is not None:
+            found |= {f"goods.{name}": array for name, array in self.goods.arrays().items()}
         return found
 
     @classmethod
@@ -160,6 +218,7 @@ class Model:
             categories=raw["categories"],  # type: ignore[arg-type]
             category_of=raw["category_of"],  # type: ignore[arg-type]
             version=version,
+            goods=Goods.of_arrays(arrays, "goods."),
             **ragged,
         )
 
