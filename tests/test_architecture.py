@@ -23,7 +23,7 @@ PURE = (
     "tracker/rows.py", "tracker/batches.py", "tracker/profiles.py", "baliza/traffic.py", "personalizer/decision.py",
     "personalizer/carts.py", "personalizer/situation.py", "console/filters.py", "console/charts.py",
     "baliza/readiness/features.py", "baliza/readiness/rules.py", "baliza/readiness/model.py", "baliza/readiness/assess.py",
-    "personalizer/feedback/record.py",
+    "personalizer/feedback/record.py", "personalizer/feedback/responses.py",
     "baliza/embedded/native_protocol.py", "baliza/embedded/statements.py",
 )  # fmt: skip
 IMPURE = {"redis", "clickhouse_driver", "socket", "flask", "httpx", "time", "os", "subprocess", "threading", "random"}
