@@ -1,6 +1,8 @@
 """`baliza train`: learn now, instead of waiting for the next round of the trainer."""
 
+import os
 from datetime import UTC, datetime
+from typing import Final
 
 import click
 from rich.console import Console
@@ -8,7 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from baliza import stores
 from baliza.errors import NotFound
-from baliza.settings import Settings, load_settings
+from baliza.parent import end_with_parent
+from baliza.settings import PARENT_VARIABLE, Settings, load_settings
 from baliza.sites import Site, load_sites
 from baliza.stores import History, call
 from personalizer.catalogue.store import CatalogueStore
@@ -17,10 +20,13 @@ from personalizer.train import train as train_site
 
 __all__ = ["train"]
 
+QUERY_TIMEOUT_S: Final = 120.0  # of silence; a history that hangs must not hold a training for ever
+
 
 @click.command()
 @click.option("--site", "name", help="Train this site only; default: all sites.")
-def train(name: str | None) -> None:
+@click.option("--background", is_flag=True, hidden=True, help="As the trainer's child: quiet, and behind everybody else.")
+def train(name: str | None, background: bool) -> None:
     """Learn a model from the history and let it serve at once.
 
     \b
@@ -28,8 +34,15 @@ def train(name: str | None) -> None:
         baliza train --site demo
     """
     settings = load_settings()
+    if background:
+        _step_back()
     for site in _sites(settings, name):
-        _show(site, _train_one(settings, site), settings)
+        _show(site, _train_one(settings, site, background), settings)
+
+
+def _step_back() -> None:
+    os.nice(10)
+    end_with_parent(int(os.environ[PARENT_VARIABLE]))
 
 
 def _sites(settings: Settings, name: str | None) -> list[Site]:
@@ -42,11 +55,11 @@ def _sites(settings: Settings, name: str | None) -> list[Site]:
     return [known[name]]
 
 
-def _train_one(settings: Settings, site: Site) -> Trained | None:
-    client = stores.clickhouse(settings)
+def _train_one(settings: Settings, site: Site, quiet: bool) -> Trained | None:
+    client = stores.clickhouse(settings, QUERY_TIMEOUT_S)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     try:
-        with Progress(*columns, console=Console(stderr=True)) as bar:
+        with Progress(*columns, console=Console(stderr=True, quiet=quiet)) as bar:
             task = bar.add_task(site.name, total=1.0)
 
             def show(step: str, done: float) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baliza.stores import History, call, query
-from personalizer.models.model import UNKNOWN, Names
+from personalizer.models.model import Names
 
 __all__ = ["Clicks", "DayFiles", "DayKey", "read_clicks"]
 
@@ -74,15 +74,25 @@ class Clicks:
             np.zeros(0, "S1"), np.zeros(0, np.uint64), np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0, np.int64)
         )
 
+    def chosen(self, rows: NDArray[np.bool_]) -> "Clicks":
+        """Those of the mask, over the same names."""
+        return Clicks(self.names, self.sessions[rows], self.items[rows], self.kinds[rows], self.times_ms[rows])
+
+    def renumbered(self, item_ids: Names) -> "Clicks":
+        """The same with the places of `item_ids` (sorted) for its own; what is not there is numbered from their end."""
+        places = np.searchsorted(item_ids, self.names)
+        there = np.zeros(len(self.names), np.bool_)
+        within = places < len(item_ids)
+        there[within] = item_ids[places[within]] == self.names[within]
+        numbers = np.where(there, places, len(item_ids) - 1 + np.cumsum(~there)).astype(np.int32)
+        names = np.concatenate([item_ids, self.names[~there]])
+        return Clicks(names, self.sessions, numbers[self.items], self.kinds, self.times_ms)
+
     def numbered(self, item_ids: Names) -> "Clicks":
-        """The same with the places of `item_ids` (sorted) in place of its own; clicks on others are left out."""
-        if not len(item_ids):
-            return Clicks.none()
-        places = np.minimum(np.searchsorted(item_ids, self.names), len(item_ids) - 1)
-        numbers = np.where(item_ids[places] == self.names, places, UNKNOWN).astype(np.int32)
-        items = numbers[self.items]
-        known = items != UNKNOWN
-        return Clicks(item_ids, self.sessions[known], items[known], self.kinds[known], self.times_ms[known])
+        """As renumbered(), without the clicks on items that are not there."""
+        found = self.renumbered(item_ids)
+        known = found.chosen(found.items < len(item_ids))
+        return Clicks(item_ids, known.sessions, known.items, known.kinds, known.times_ms)
 
 
 class DayFiles:

@@ -24,6 +24,7 @@ __all__ = [
     "Parameters",
     "Progress",
     "Span",
+    "enough_to_begin",
     "interactions_of",
     "read_items",
     "read_span",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 DAY_MS: Final = 24 * 3600 * 1000
+FIRST_SESSIONS: Final = 20  # with fewer nothing can be learned that is not chance
 ROWS_AT_ONCE: Final = 20_000
 CAMPAIGN_MARKS: Final = ("utm_", "gclid", "fbclid", "msclkid", "dclid", "gbraid", "wbraid", "_ga", "mc_")
 
@@ -90,6 +92,11 @@ def read_span(history: History, settings: Settings, site: Site, now: datetime) -
     since_ms = (until_ms // DAY_MS - settings.train_days) * DAY_MS
     found = history.rows(query("train_span"), {"site": site.name, "since_ms": since_ms, "until_ms": until_ms})
     return Span(since_ms, until_ms, *found[0])
+
+
+def enough_to_begin(history: History, settings: Settings, site: Site, now: datetime) -> bool:
+    """True when there are sessions enough for a first model. One query. Raises StoreDown."""
+    return read_span(history, settings, site, now).sessions >= FIRST_SESSIONS
 
 
 def read_items(history: History, site: Site, span: Span, parameters: Parameters) -> Items:

@@ -1,4 +1,4 @@
-"""Start the personalizer, the retargeting loop and the trainer with real connections and clocks."""
+"""Start the personalizer with real connections and clocks."""
 
 import atexit
 import time
@@ -8,8 +8,6 @@ from typing import Final
 from flask import Flask
 
 from baliza import stores
-from baliza.http import Probe
-from baliza.loops import run_loop
 from baliza.servers import serve_wsgi
 from baliza.settings import Settings
 from baliza.sites import CachedRegistry
@@ -17,15 +15,13 @@ from personalizer.app import create_app
 from personalizer.feedback.log import DecisionLog
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
-from personalizer.retarget import serve_retargeting as retargeting_loop
-from personalizer.train import serve_trainer as training_loop
 
 # An offer that comes later than this comes too late for its page; best sellers come in its place.
 OFFER_STORE_TIMEOUT_S: Final = 0.3
 # Nobody waits for the log, and it tries again.
 LOG_TIMEOUT_S: Final = 1.0
 
-__all__ = ["decision_log", "personalizer_wsgi", "serve_personalizer", "serve_retargeting", "serve_trainer"]
+__all__ = ["decision_log", "personalizer_wsgi", "serve_personalizer"]
 
 
 def personalizer_wsgi(settings: Settings) -> Flask:
@@ -54,18 +50,3 @@ def serve_personalizer(settings: Settings) -> None:
         settings.wsgi_threads,
         settings.collector_workers,
     )
-
-
-def _live_store(settings: Settings) -> Probe:
-    redis = stores.redis(settings)
-    return lambda: "answers" if stores.call(redis.ping) else "silent"
-
-
-def serve_retargeting(settings: Settings) -> None:
-    """The retargeting loop. Blocks until told to stop."""
-    run_loop("retargeting", settings, retargeting_loop, {"live_store": _live_store(settings)})
-
-
-def serve_trainer(settings: Settings) -> None:
-    """The training loop. Blocks until told to stop."""
-    run_loop("trainer", settings, training_loop, {"live_store": _live_store(settings)})

@@ -1,8 +1,6 @@
 """Training: from the history in ClickHouse to a model file."""
 
 import logging
-import threading
-import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -11,11 +9,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from baliza import stores
-from baliza.errors import BalizaError
 from baliza.settings import Settings
-from baliza.sites import Site, load_sites
-from baliza.stores import History, call
+from baliza.sites import Site
+from baliza.stores import History
 from personalizer.catalogue.item import goods_of
 from personalizer.catalogue.store import CatalogueStore
 from personalizer.days import Clicks, DayFiles, read_clicks
@@ -35,11 +31,8 @@ from personalizer.models.popular import best_sellers
 from personalizer.models.similar import neighbours
 from personalizer.models.store import ModelStore
 
-__all__ = ["Trained", "enough_to_begin", "learn", "serve_trainer", "train"]
+__all__ = ["Trained", "learn", "train"]
 
-FIRST_SESSIONS: Final = 20  # with fewer nothing can be learned that is not chance
-FIRST_LOOK_S: Final = 5.0
-QUERY_TIMEOUT_S: Final = 120.0  # of silence; a history that hangs must not hold the trainer for ever
 DEFAULTS: Final = Parameters()
 DAYS: Final = "days"  # folder of a site's day files, beside its models
 
@@ -97,11 +90,6 @@ def _clicks(
     ).numbered(sorted_names([fact.item_id for fact in items.facts]))  # fmt: skip
 
 
-def enough_to_begin(history: History, settings: Settings, site: Site, now: datetime) -> bool:
-    """True when there are sessions enough for a first model. One query. Raises StoreDown."""
-    return read_span(history, settings, site, now).sessions >= FIRST_SESSIONS
-
-
 def learn(items: Items, seen: Interactions, parameters: Parameters) -> Model:
     """The model of what was read; items must come in the order of their ids' bytes. Pure."""
     n_items = len(items.facts)
@@ -153,42 +141,3 @@ def _about(span: Span, model: Model, seen: Interactions, parameters: Parameters,
         },
         "parameters": asdict(parameters),
     }
-
-
-def serve_trainer(settings: Settings, stop: threading.Event) -> None:
-    """Train all sites again and again until `stop` is set; a first model as soon as there are sessions for it.
-
-    Nothing that goes wrong ends it: it is logged and tried again at the next round. Blocks.
-    """
-    redis, client = stores.redis(settings), stores.clickhouse(settings, QUERY_TIMEOUT_S)
-    history = History(lambda: client)
-    due: dict[str, float] = {}
-    while not stop.is_set():
-        try:
-            _train_due(redis, history, settings, due)
-        except BalizaError as error:
-            log.warning("no training now: %s", error)
-        except Exception:
-            log.exception("training failed; it is tried again")
-        stop.wait(FIRST_LOOK_S)
-    client.disconnect()
-    redis.close()
-
-
-def _train_due(redis: stores.RedisClient, history: History, settings: Settings, due: dict[str, float]) -> None:
-    """One round: train the sites whose time has come. due: site → when next, by the monotonic clock; changed here."""
-    store = ModelStore(settings.model_dir)
-    for site in call(lambda: load_sites(redis)).by_name.values():
-        if time.monotonic() < due.get(site.name, 0.0):
-            continue
-        now = datetime.now(UTC)
-        if store.current(site.name) is None and not enough_to_begin(history, settings, site, now):
-            continue
-        due[site.name] = time.monotonic() + settings.train_interval_s
-        began = time.monotonic()
-        trained = train(history, settings, site, now, catalogue=CatalogueStore(redis, settings.partitions))
-        if trained:
-            log.info(
-                "trained %s for %s: %d sessions, %d items, %.2f s",
-                trained.version, site.name, trained.sessions, trained.items, time.monotonic() - began,
-            )  # fmt: skip

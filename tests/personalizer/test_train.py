@@ -1,21 +1,15 @@
 """Training on a real history."""
 
-import threading
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
-
 import pytest
 
 from baliza.settings import Settings
 from baliza.sites import Site
-from baliza.stores import History, RedisClient
-from personalizer import train as training
+from baliza.stores import History
 from personalizer.decision import decide
 from personalizer.models.store import ModelStore
-from personalizer.train import enough_to_begin, serve_trainer, train
+from personalizer.train import train
 from tests.personalizer.planted import BOUGHT, ITEMS, NOW, NOW_MS, VIEWED, planted_history
-from tests.support.rows import event_row, insert_events
+from tests.support.rows import insert_events
 
 SITE = Site("demo", "pk_demo", "", ("http://shop.test",))
 pytestmark = pytest.mark.clickhouse
@@ -89,42 +83,3 @@ def test_tells_how_far_it_is(history: History, settings: Settings) -> None:
     train(history, settings, SITE, NOW, lambda _step, done: told.append(done))
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0.0, 1.0)
-
-
-def test_begins_at_twenty_sessions(history: History, settings: Settings) -> None:
-    items = [("lamp", "light", "1", 1)]
-    insert_events(history, [event_row(type="view_item", session_id=f"s-{n}", items=items) for n in range(19)])
-    later = datetime(2026, 11, 21, 13, tzinfo=UTC)
-    assert not enough_to_begin(history, settings, SITE, later)
-    insert_events(history, [event_row(type="view_item", session_id="s-19", items=items)])
-    assert enough_to_begin(history, settings, SITE, later)
-
-
-@pytest.mark.redis
-def test_the_loop_trains_as_soon_as_there_is_enough_and_outlives_errors(
-    history: History, settings: Settings, redis_client: RedisClient, demo_site: Site,
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(training, "FIRST_LOOK_S", 0.05)
-    history.rows("RENAME TABLE events TO events_away")
-    stop = threading.Event()
-    loop = threading.Thread(target=serve_trainer, args=(settings, stop))
-    loop.start()
-    try:
-        _wait(lambda: "training failed" in caplog.text)
-        history.rows("RENAME TABLE events_away TO events")
-        insert_events(history, planted_history(datetime.now(UTC)))
-        store = ModelStore(settings.model_dir)
-        _wait(lambda: store.current("demo") is not None)
-        time.sleep(0.3)
-        assert len(store.versions("demo")) == 1  # the next one is due after train_interval_s
-    finally:
-        stop.set()
-        loop.join()
-
-
-def _wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen within twenty seconds"
-        time.sleep(0.02)
