@@ -11,13 +11,13 @@ from typing import Final
 from baliza.errors import MigrationError
 from baliza.migrations import LEDGER, Migration
 
-__all__ = ["SHARDED_BY", "clustered"]
+__all__ = ["FILLED_BY_VIEWS", "SHARDED_BY", "clustered"]
 
 # A repeated batch must go where it went the first time, and a visitor's sessions are summed up on one shard. The same CRC as
 # the live store's partitions have: with shards that divide the partitions, a partition is one shard's.
-SHARDED_BY: Final = {"events": "CRC32(visitor_id)", "receipts": "CRC32(site)"}
+SHARDED_BY: Final = {"events": "CRC32(visitor_id)", "receipts": "CRC32(site)", "decisions": "CRC32(visitor_id)"}
 # Written by views only, on the shard of the rows that they are made of.
-FILLED_BY_VIEWS: Final = frozenset({"sessions"})
+FILLED_BY_VIEWS: Final = frozenset({"sessions", "responses"})
 # Blocks of all ingest workers together, and their age. ClickHouse forgets after an hour; a batch may be repeated after days.
 REMEMBERED_BLOCKS: Final = 100_000
 REMEMBERED_S: Final = 7 * 24 * 3600

@@ -16,7 +16,7 @@ from clickhouse_driver.errors import ServerException
 from baliza.cli import cli
 from baliza.errors import MigrationError
 from baliza.migrations import Migration, migrate, migrations
-from baliza.migrations_cluster import REMEMBERED_BLOCKS, SHARDED_BY, clustered
+from baliza.migrations_cluster import FILLED_BY_VIEWS, REMEMBERED_BLOCKS, SHARDED_BY, clustered
 from schema import keys
 from tests.support.rows import NOON, event_row
 
@@ -52,7 +52,7 @@ def client(clickhouse_url: str) -> Iterator[Client]:
 
 def test_every_table_is_replicated_and_has_one_in_front_that_keeps_its_name() -> None:
     tables = re.findall(r"^CREATE TABLE (\w+)", "\n".join(step.up for step in migrations()), re.M)
-    assert {"events", "sessions", "receipts"} <= set(tables)
+    assert {"events", "sessions", "receipts", "decisions", "responses"} <= set(tables)
     text = "\n".join(STATEMENTS)
     for name in tables:
         assert f"CREATE TABLE baliza.{name}_local ON CLUSTER shop" in text
@@ -80,7 +80,7 @@ def test_clickhouse_can_read_every_statement(client: Client) -> None:
 @pytest.mark.clickhouse
 def test_replicated_tables_lack_nothing_but_a_keeper(client: Client) -> None:
     replicated = [statement for statement in STATEMENTS if "ENGINE = Replicated" in statement]
-    assert len(replicated) == len(SHARDED_BY) + 2
+    assert len(replicated) == len(SHARDED_BY) + len(FILLED_BY_VIEWS) + 1
     database = client.execute("SELECT currentDatabase()")[0][0]
     for statement in replicated:
         here = statement.replace(" ON CLUSTER shop", "").replace("baliza.", f"{database}.")
@@ -118,10 +118,12 @@ def test_an_engine_that_knows_the_cluster_runs_them_all(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for name in ("events", "sessions", "receipts"):
+    for name in ("events", "sessions", "receipts", "decisions", "responses"):
         assert f'"{name}","Distributed"' in done.stdout
-    assert '"sessions_local","AggregatingMergeTree"' in done.stdout
-    assert '"sessions_from_events","MaterializedView"' in done.stdout
+    for name in ("sessions", "responses"):
+        assert f'"{name}_local","AggregatingMergeTree"' in done.stdout
+        assert f'"{name}_from_events","MaterializedView"' in done.stdout
+    assert '"decisions_local","ReplacingMergeTree"' in done.stdout
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+DROP VIEW responses_from_events
