@@ -14,6 +14,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from personalizer.models.goods import UNKNOWN, Goods
+from personalizer.models.next_item import NextItem
 from schema.events import from_micros
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 FORMAT: Final = 1  # rises when serving code of before could not read what training writes
+NEXT_ITEM: Final = "next_item."  # what the ranker's arrays begin with
 
 Availability = Literal["", "in_stock", "out_of_stock", "preorder", "backorder"]
 Kind = Literal["product", "promotion", "editorial", "subscription"]
@@ -150,7 +152,8 @@ class Model:
 
     bought, viewed: for each item those bought (viewed) together with it. sellers: one row, best first;
     category_sellers: a row a category. category_of: category of each item, UNKNOWN where none.
-    goods: the catalogue's facts as arrays; None in models of before.
+    goods: the catalogue's facts as arrays; None in models of before. next_item: the ranker of what comes next; None where
+    there was nothing to learn it from.
     """
 
     item_ids: Names
@@ -163,6 +166,7 @@ class Model:
     category_sellers: Ragged
     version: str = ""
     goods: Goods | None = None
+    next_item: NextItem | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -186,6 +190,7 @@ class Model:
             and self.sellers.sound(1, items)
             and self.category_sellers.sound(categories, items)
             and (self.goods is None or self.goods.sound(items))
+            and (self.next_item is None or self.next_item.sound(items))
         )
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -202,6 +207,8 @@ class Model:
             found |= {f"{name}.starts": ragged.starts, f"{name}.items": ragged.items, f"{name}.scores": ragged.scores}
         if self.goods is not None:
             found |= {f"goods.{name}": array for name, array in self.goods.arrays().items()}
+        if self.next_item is not None:
+            found |= {f"{NEXT_ITEM}{name}": array for name, array in self.next_item.arrays().items()}
         return found
 
     @classmethod
@@ -212,7 +219,9 @@ class Model:
             name: Ragged(*(raw[f"{name}.{part}"] for part in ("starts", "items", "scores")))  # type: ignore[arg-type]
             for name in ("bought", "viewed", "sellers", "category_sellers")
         }
+        ranker = {name.removeprefix(NEXT_ITEM): array for name, array in raw.items() if name.startswith(NEXT_ITEM)}
         return cls(
+            next_item=NextItem.of_arrays(ranker) if ranker else None,
             item_ids=raw["item_ids"],  # type: ignore[arg-type]
             facts_column=ByteColumn(raw["facts.starts"], raw["facts.data"]),  # type: ignore[arg-type]
             categories=raw["categories"],  # type: ignore[arg-type]

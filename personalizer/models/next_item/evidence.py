@@ -1,0 +1,289 @@
+"""What speaks for each item as the next one: sums over the sessions like this visit and over what is near its items.
+
+All of it runs compiled. The visit's distinct items have the first slots, newest first; every other item that anything
+speaks for gets a slot when it is first met. Sums lie by slot, so that memory is touched only for items that matter.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personalizer.models.next_item.compiled import array_of, entry, inner, still, type_of
+from personalizer.models.next_item.index import Related, Sessions
+
+__all__ = [
+    "CHANNELS",
+    "LONGEST",
+    "Knobs",
+    "Scratch",
+    "blend",
+    "clear",
+    "gather",
+    "knobs_type",
+    "new_scratch",
+    "related_type",
+    "scratch_type",
+    "sessions_type",
+    "spoken_for",
+]
+
+MOST_DISTINCT: Final = 64  # of a visit's items, the newest; longer visits are mostly machines
+MOST_SLOTS: Final = 32_768
+RELATED_REACH: Final = 16  # newest items of a visit whose related ones count
+LONGEST: Final = 50  # distinct items of an indexed session
+# The sums kept of an item. *_last: by the item looked at last; *_all: by all of the visit, weighted by place.
+CHANNELS: Final = (
+    "alike", "alike_after", "alike_plain", "alike_sessions", "alike_best",
+    "forward_last", "backward_last", "cosine_last", "forward_all", "backward_all", "cosine_all",
+)  # fmt: skip
+ALIKE, AFTER, PLAIN, SESSIONS, BEST, FORWARD_LAST, BACKWARD_LAST, COSINE_LAST, FORWARD, BACKWARD, COSINE = range(11)
+
+
+class Knobs(NamedTuple):
+    """Numbers that are tuned on the end of the history. Powers and rates are without unit.
+
+    reach: newest items of the visit that look for sessions; most_sessions: newest matching sessions that count.
+    place: an item of the visit k places back weighs (1 + k)^-place. age: a session weighs e^(-age × its age), the oldest
+    being 1 old. length: it weighs (distinct items)^-length. distance: its items weigh (1 + distance)^-distance from
+    the match, and `before` times that when they stand before it. cart, purchase: weights of those kinds, a view being 1.
+    """
+
+    reach: int = 16
+    most_sessions: int = 1000
+    place: float = 1.0
+    age: float = 1.0
+    length: float = 0.5
+    distance: float = 0.5
+    before: float = 0.7
+    cart: float = 1.0
+    purchase: float = 1.0
+    # How much the sums weigh together, beside 1 for sessions that are alike; seen_*: factors for what the visit holds.
+    forward_last: float = 0.3
+    forward_all: float = 0.3
+    backward_all: float = 0.1
+    cosine_all: float = 0.3
+    seen_last: float = 1.0
+    seen: float = 0.7
+
+
+class Scratch(NamedTuple):
+    """Room of one thread for one visit at a time. slot: int32 (items,), -1 everywhere between visits."""
+
+    slot: NDArray[np.int32]
+    items: NDArray[np.int32]
+    sums: NDArray[np.float32]
+    speaks: NDArray[np.float32]
+    because: NDArray[np.int32]
+    counts: NDArray[np.int32]
+    kinds: NDArray[np.uint8]
+    weights: NDArray[np.float32]
+    heads: NDArray[np.int64]
+    nearness: NDArray[np.float32]
+    mass: NDArray[np.float32]
+    keys: NDArray[np.float32]
+    kept: NDArray[np.int64]
+
+
+def new_scratch(n_items: int) -> Scratch:
+    """Room for visits to a shop of n_items: 4 bytes an item and at most 3 MB."""
+    slots = min(n_items, MOST_SLOTS) + 1
+    return Scratch(
+        np.full(n_items, -1, np.int32), np.zeros(slots, np.int32), np.zeros((slots, len(CHANNELS)), np.float32),
+        np.zeros(slots, np.float32), np.zeros(slots, np.int32), np.zeros(MOST_DISTINCT, np.int32),
+        np.zeros(MOST_DISTINCT, np.uint8), np.zeros(MOST_DISTINCT, np.float32), np.zeros(MOST_DISTINCT, np.int64),
+        np.zeros(LONGEST, np.float32), np.zeros(3, np.float32), np.zeros(slots, np.float32), np.zeros(slots, np.int64),
+    )  # fmt: skip
+
+
+def scratch_type() -> object:
+    return type_of(new_scratch(1))
+
+
+def knobs_type() -> object:
+    return type_of(Knobs())
+
+
+def sessions_type() -> object:
+    return type_of(Sessions(*(still(np.zeros(0, kind)) for kind in ("i8", "i4", "u1", "i8", "i4"))))
+
+
+def related_type() -> object:
+    return type_of(Related(*(still(np.zeros(0, kind)) for kind in ("i8", "i4", "f4", "f4", "f4"))))
+
+
+@inner
+def gather(sessions, related, knobs, items, kinds, counts, room):  # type: ignore[no-untyped-def]
+    """Fill `room` with what speaks for which item after a visit; answers (distinct items of the visit, slots used).
+
+    items: oldest first, UNKNOWN ones are passed over; counts: how many views an entry stands for (0 for a cart or order).
+    clear() must follow.
+    """
+    distinct = _distinct_visit(items, kinds, counts, knobs, room)
+    room.mass[:] = 0
+    for slot in range(distinct):
+        room.mass[2] += room.weights[slot]
+    used = _from_sessions(sessions, knobs, distinct, distinct, room)
+    used = _from_related(related, distinct, used, room)
+    return distinct, used
+
+
+@inner
+def clear(room, used):  # type: ignore[no-untyped-def]
+    for slot in range(used):
+        room.slot[room.items[slot]] = -1
+
+
+@inner
+def _slot_of(item, used, room):  # type: ignore[no-untyped-def]
+    """The item's slot, a new one if need be; -1 when there is no room for it. A new one is `used`."""
+    slot = room.slot[item]
+    if slot < 0 and used < len(room.items):
+        slot = used
+        room.slot[item] = slot
+        room.items[slot] = item
+        room.sums[slot] = 0
+        room.speaks[slot] = 0
+        room.because[slot] = -1
+    return slot
+
+
+@inner
+def _distinct_visit(items, kinds, counts, knobs, room):  # type: ignore[no-untyped-def]
+    used = 0
+    for at in range(len(items) - 1, -1, -1):
+        item = items[at]
+        if item < 0 or item >= len(room.slot):
+            continue
+        if room.slot[item] < 0:
+            if used >= min(MOST_DISTINCT, len(room.items)):
+                continue
+            slot = _slot_of(item, used, room)
+            room.counts[slot], room.kinds[slot] = 0, 0
+            used += 1
+        slot = room.slot[item]
+        room.counts[slot] += counts[at]
+        room.kinds[slot] = max(room.kinds[slot], kinds[at])
+    for slot in range(used):
+        room.weights[slot] = (1.0 + slot) ** -knobs.place * _kind_weight(room.kinds[slot], knobs)
+    return used
+
+
+@inner
+def _kind_weight(kind, knobs):  # type: ignore[no-untyped-def]
+    return 1.0 if kind == 0 else (knobs.cart if kind == 1 else knobs.purchase)
+
+
+@inner
+def _newest_match(sessions, looking, room):  # type: ignore[no-untyped-def]
+    """The newest session at the head of any of the lists, -1 at their end; it is taken off all of them."""
+    newest = -1
+    for slot in range(looking):
+        item = room.items[slot]
+        if room.heads[slot] < sessions.holder_starts[item + 1]:
+            newest = max(newest, sessions.holders[room.heads[slot]])
+    for slot in range(looking):
+        head = room.heads[slot]
+        if head < sessions.holder_starts[room.items[slot] + 1] and sessions.holders[head] == newest:
+            room.heads[slot] += 1
+    return newest
+
+
+@inner
+def _from_sessions(sessions, knobs, distinct, used, room):  # type: ignore[no-untyped-def]
+    looking = min(distinct, knobs.reach)
+    for gap in range(LONGEST):
+        room.nearness[gap] = (1.0 + gap) ** -knobs.distance
+    for slot in range(looking):
+        room.heads[slot] = sessions.holder_starts[room.items[slot]]
+    total = len(sessions.starts) - 1
+    for _ in range(knobs.most_sessions):
+        session = _newest_match(sessions, looking, room)
+        if session < 0:
+            break
+        fresh = np.exp(-knobs.age * (total - 1 - session) / total)
+        used = _from_session(sessions, session, fresh, knobs, distinct, used, room)
+    return used
+
+
+@inner
+def _from_session(sessions, session, fresh, knobs, distinct, used, room):  # type: ignore[no-untyped-def]
+    begin, end = sessions.starts[session], sessions.starts[session + 1]
+    alike, match, nearest = np.float32(0), begin, distinct
+    for at in range(begin, end):
+        slot = room.slot[sessions.items[at]]
+        if 0 <= slot < distinct:
+            alike += room.weights[slot] * np.float32(_kind_weight(sessions.kinds[at], knobs))
+            if slot < nearest:
+                nearest, match = slot, at
+    alike *= np.float32(fresh * (end - begin) ** -knobs.length)
+    room.mass[0] += alike
+    room.mass[1] += 1
+    for at in range(begin, end):
+        slot = _slot_of(sessions.items[at], used, room)
+        if slot < 0:
+            continue
+        used = max(used, slot + 1)
+        gap = at - match
+        sums = room.sums[slot]
+        near = room.nearness[min(abs(gap), LONGEST - 1)] * np.float32(knobs.before if gap < 0 else 1.0)
+        sums[ALIKE] += alike * near * np.float32(_kind_weight(sessions.kinds[at], knobs))
+        sums[PLAIN] += alike
+        sums[SESSIONS] += 1
+        if gap > 0:
+            sums[AFTER] += alike / np.float32(gap)
+        if alike > sums[BEST]:
+            sums[BEST] = alike
+            if room.speaks[slot] == 0:
+                room.because[slot] = nearest
+    return used
+
+
+@inner
+def _from_related(related, distinct, used, room):  # type: ignore[no-untyped-def]
+    for near in range(min(distinct, RELATED_REACH)):
+        item, weight = room.items[near], room.weights[near]
+        for at in range(related.starts[item], related.starts[item + 1]):
+            slot = _slot_of(related.items[at], used, room)
+            if slot < 0:
+                continue
+            used = max(used, slot + 1)
+            sums = room.sums[slot]
+            forward, backward, cosine = related.forward[at], related.backward[at], related.cosine[at]
+            if near == 0:
+                sums[FORWARD_LAST], sums[BACKWARD_LAST], sums[COSINE_LAST] = forward, backward, cosine
+            sums[FORWARD] += weight * forward
+            sums[BACKWARD] += weight * backward
+            sums[COSINE] += weight * cosine
+            speaks = weight * (forward + cosine)
+            if speaks > room.speaks[slot] and slot != near:
+                room.speaks[slot], room.because[slot] = speaks, near
+    return used
+
+
+@inner
+def blend(knobs, distinct, used, room):  # type: ignore[no-untyped-def]
+    """One number for each slot into room.keys: shares of what speaks for it, weighed together; higher is better."""
+    alike, weight = max(room.mass[0], np.float32(1e-9)), max(room.mass[2], np.float32(1e-9))
+    for slot in range(used):
+        sums = room.sums[slot]
+        key = sums[ALIKE] / alike + knobs.forward_last * sums[FORWARD_LAST]
+        key += (
+            knobs.forward_all * sums[FORWARD] + knobs.backward_all * sums[BACKWARD] + knobs.cosine_all * sums[COSINE]
+        ) / weight
+        if slot < distinct:
+            key *= knobs.seen_last if slot == 0 else knobs.seen
+        room.keys[slot] = key
+
+
+@entry(
+    lambda: (
+        sessions_type(), related_type(), knobs_type(), array_of("i4"), array_of("u1"), array_of("i4"), scratch_type(),
+    )
+)  # fmt: skip
+def spoken_for(sessions, related, knobs, items, kinds, counts, room):  # type: ignore[no-untyped-def]
+    """Leave in `room` what speaks for which item, and the blend; answers the slots used. For a look inside."""
+    distinct, used = gather(sessions, related, knobs, items, kinds, counts, room)
+    blend(knobs, distinct, used, room)
+    clear(room, used)
+    return used

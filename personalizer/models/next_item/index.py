@@ -1,0 +1,234 @@
+"""The index of recent sessions and what follows what: built from behaviour in one pass each, read by ranking."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from personalizer.models.behaviour import Behaviour
+from personalizer.models.next_item.compiled import array_of, entry, inner, still
+
+__all__ = ["Related", "Sessions", "build_related", "build_sessions", "strongest"]
+
+WINDOW: Final = 10  # clicks; what lies farther apart in a session is no step from one to the other
+CHUNK: Final = 16_384  # items whose rows are found at once
+
+
+class Sessions(NamedTuple):
+    """Sessions as the distinct items they hold, by last click; and for each item the newest sessions that hold it.
+
+    starts: int64 (sessions + 1,); items: int32, kinds: uint8 (n,), the strongest kind with which an item occurs.
+    holder_starts: int64 (items + 1,); holders: int32, numbers of sessions, newest first, capped for each item.
+    """
+
+    starts: NDArray[np.int64]
+    items: NDArray[np.int32]
+    kinds: NDArray[np.uint8]
+    holder_starts: NDArray[np.int64]
+    holders: NDArray[np.int32]
+
+    def sound(self, n_items: int) -> bool:
+        """True when no reader can step outside of an array."""
+        return bool(
+            _rows(self.starts, len(self.items))
+            and self.kinds.shape == self.items.shape
+            and _within(self.items, n_items)
+            and self.holder_starts.shape == (n_items + 1,)
+            and _rows(self.holder_starts, len(self.holders))
+            and _within(self.holders, len(self.starts) - 1)
+        )
+
+
+class Related(NamedTuple):
+    """For each item those that stand near it in sessions, strongest first; all but starts of shape (pairs,).
+
+    forward, backward: sum of 1/distance over the steps from (to) the item, by session that holds it; an item may follow
+    itself. cosine: over the sessions that hold both.
+    """
+
+    starts: NDArray[np.int64]
+    items: NDArray[np.int32]
+    forward: NDArray[np.float32]
+    backward: NDArray[np.float32]
+    cosine: NDArray[np.float32]
+
+    def sound(self, n_items: int) -> bool:
+        """True when no reader can step outside of an array."""
+        return bool(
+            self.starts.shape == (n_items + 1,)
+            and _rows(self.starts, len(self.items))
+            and self.items.shape == self.forward.shape == self.backward.shape == self.cosine.shape
+            and _within(self.items, n_items)
+        )
+
+
+def _rows(starts: NDArray[np.int64], length: int) -> bool:
+    return bool(len(starts) and starts[0] == 0 and starts[-1] == length and (np.diff(starts) >= 0).all())
+
+
+def _within(numbers: NDArray[np.int32], end: int) -> bool:
+    return bool(((numbers >= 0) & (numbers < end)).all())
+
+
+def build_sessions(behaviour: Behaviour, n_items: int, longest: int, most_holders: int) -> Sessions:
+    """The index over all sessions; of a session the last `longest` distinct items, of an item the newest holders."""
+    starts = np.zeros(len(behaviour) + 1, np.int64)
+    items, kinds = np.empty(len(behaviour.items), np.int32), np.empty(len(behaviour.items), np.uint8)
+    used = _distinct(
+        *_parts(behaviour), np.full(n_items, -1, np.int64), np.empty(n_items, np.int64), longest, starts, items, kinds
+    )
+    items, kinds = items[:used].copy(), kinds[:used].copy()
+    counts = np.minimum(np.bincount(items, minlength=n_items), most_holders)
+    holder_starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    holders = np.empty(holder_starts[-1], np.int32)
+    _fill_holders(starts, items, holder_starts, holders)
+    return Sessions(still(starts), still(items), still(kinds), still(holder_starts), still(holders))
+
+
+def build_related(behaviour: Behaviour, index: Sessions, n_items: int, most: int) -> Related:
+    """What stands near what, the `most` strongest of each item. An item's row rests on its indexed holders."""
+    held = np.bincount(index.items, minlength=n_items).astype(np.float32)
+    starts = np.zeros(n_items + 1, np.int64)
+    parts: list[tuple[NDArray[np.generic], ...]] = []
+    scratch = (np.zeros((n_items, 3), np.float32), np.full(n_items, -1, np.int64), np.zeros(1, np.int64))
+    for begin in range(0, n_items, CHUNK):
+        end = min(begin + CHUNK, n_items)
+        room = (end - begin) * min(most, n_items)
+        items, values = np.empty(room, np.int32), np.empty((room, 3), np.float32)
+        used = _related_rows(
+            *_parts(behaviour)[:2], index.holder_starts, index.holders, still(held), begin, end, min(most, n_items),
+            *scratch, starts, items, values,
+        )  # fmt: skip
+        parts.append((items[:used].copy(), *(values[:used, column].copy() for column in range(3))))
+    np.cumsum(starts, out=starts)
+    columns = [np.concatenate([part[place] for part in parts]) for place in range(4)]
+    return Related(still(starts), *map(still, columns))
+
+
+def _parts(behaviour: Behaviour) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]:
+    return still(behaviour.starts), still(behaviour.items), still(behaviour.kinds)
+
+
+@entry(
+    lambda: (
+        array_of("i8"), array_of("i4"), array_of("u1"), array_of("i8", changed=True), array_of("i8", changed=True),
+        types.int64, array_of("i8", changed=True), array_of("i4", changed=True), array_of("u1", changed=True),
+    )
+)  # fmt: skip
+def _distinct(  # type: ignore[no-untyped-def]
+    starts, items, kinds, last_seen, place, longest, out_starts, out_items, out_kinds
+):
+    used = 0
+    for session in range(len(starts) - 1):
+        begin = used
+        for at in range(starts[session + 1] - 1, starts[session] - 1, -1):
+            item = items[at]
+            if last_seen[item] == session:
+                where = place[item]
+                if where >= 0 and kinds[at] > out_kinds[where]:
+                    out_kinds[where] = kinds[at]
+                continue
+            last_seen[item] = session
+            place[item] = -1
+            if used - begin < longest:
+                place[item] = used
+                out_items[used], out_kinds[used] = item, kinds[at]
+                used += 1
+        out_items[begin:used] = out_items[begin:used][::-1].copy()
+        out_kinds[begin:used] = out_kinds[begin:used][::-1].copy()
+        out_starts[session + 1] = used
+    return used
+
+
+@entry(lambda: (array_of("i8"), array_of("i4"), array_of("i8"), array_of("i4", changed=True)))
+def _fill_holders(starts, items, holder_starts, holders):  # type: ignore[no-untyped-def]
+    filled = np.zeros(len(holder_starts) - 1, np.int64)
+    for session in range(len(starts) - 2, -1, -1):
+        for at in range(starts[session], starts[session + 1]):
+            item = items[at]
+            where = holder_starts[item] + filled[item]
+            if where < holder_starts[item + 1]:
+                holders[where] = session
+                filled[item] += 1
+
+
+@inner
+def _add_session(begin, end, items, item, number, sums, seen, touched, count):  # type: ignore[no-untyped-def]
+    """One session's part in the row of `item`; sums: forward, backward and together, by item. Answers the count touched."""
+    for at in range(begin, end):
+        other = items[at]
+        if seen[other] != number:  # counted once a session
+            seen[other] = number
+            if sums[other, 2] == 0:
+                touched[count] = other
+                count += 1
+            sums[other, 2] += 1
+        if other != item:
+            continue
+        for near in range(max(begin, at - WINDOW), min(end, at + WINDOW + 1)):
+            if near > at:
+                sums[items[near], 0] += np.float32(1) / np.float32(near - at)
+            elif near < at:
+                sums[items[near], 1] += np.float32(1) / np.float32(at - near)
+    return count
+
+
+@inner
+def strongest(keys, numbers, count, most, kept):  # type: ignore[no-untyped-def]
+    """The places of the `most` highest keys into `kept`, best first, equal ones by number. Answers how many there are."""
+    size = 0
+    for at in range(count):
+        key, number = keys[at], numbers[at]
+        if size == most:
+            worst = kept[size - 1]
+            if key < keys[worst] or (key == keys[worst] and number > numbers[worst]):
+                continue
+            size -= 1
+        where = size
+        while where and (
+            keys[kept[where - 1]] < key or (keys[kept[where - 1]] == key and numbers[kept[where - 1]] > number)
+        ):
+            kept[where] = kept[where - 1]
+            where -= 1
+        kept[where] = at
+        size += 1
+    return size
+
+
+@entry(
+    lambda: (
+        array_of("i8"), array_of("i4"), array_of("i8"), array_of("i4"), array_of("f4"),
+        types.int64, types.int64, types.int64,
+        array_of("f4", 2, changed=True), array_of("i8", changed=True), array_of("i8", changed=True),
+        array_of("i8", changed=True), array_of("i4", changed=True), array_of("f4", 2, changed=True),
+    )
+)  # fmt: skip
+def _related_rows(  # type: ignore[no-untyped-def]
+    starts, items, holder_starts, holders, held, begin, end, most, sums, seen, visits, lengths, out_items, out_values
+):
+    touched, keys = np.empty(len(held), np.int32), np.empty(len(held), np.float32)
+    kept = np.empty(most, np.int64)
+    used = 0
+    for item in range(begin, end):
+        count = 0
+        for at in range(holder_starts[item], holder_starts[item + 1]):
+            session = holders[at]
+            visits[0] += 1
+            count = _add_session(starts[session], starts[session + 1], items, item, visits[0], sums, seen, touched, count)
+        scanned = np.float32(max(holder_starts[item + 1] - holder_starts[item], 1))
+        for place in range(count):
+            other = touched[place]
+            sums[other] /= scanned
+            # Together by session that holds the item, times the root of how often both occur: the cosine.
+            sums[other, 2] *= np.sqrt(held[item] / held[other])
+            keys[place] = sums[other, 0] + np.float32(0.5) * sums[other, 1] + sums[other, 2]
+        size = strongest(keys, touched, count, most, kept)
+        for place in range(size):
+            out_items[used] = touched[kept[place]]
+            out_values[used] = sums[touched[kept[place]]]
+            used += 1
+        for place in range(count):
+            sums[touched[place]] = 0
+        lengths[item + 1] = size
+    return used
