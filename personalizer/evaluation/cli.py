@@ -1,0 +1,82 @@
+"""`baliza evaluate`: how good the offers' model is, beside the simple answers, on a log or on the shop's own history."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from personalizer import learning_data
+from personalizer.evaluation.log import read_log
+from personalizer.evaluation.models import MODELS, evaluated
+from personalizer.evaluation.scores import Evaluated, plain
+from personalizer.evaluation.split import Split, split_of
+from personalizer.evaluation.tables import compared, remarks, score_table
+
+__all__ = ["evaluate"]
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+TABLE_WIDTH = 150  # where the output is no terminal
+
+
+@click.command()
+@click.option("--train", type=FILE, required=True, help="CSV with SessionId,ItemId,Time: what is learned from.")
+@click.option("--test", type=FILE, required=True, help="CSV of the same form: what is predicted, click by click.")
+@click.option("--model", "models", multiple=True, type=click.Choice(list(MODELS)), help="Only this one; may be given again.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, of one model, on standard output.")
+def evaluate(train: Path, test: Path, models: tuple[str, ...], as_json: bool) -> None:
+    """How good the offers are: what visitors clicked next beside what a model would have ranked.
+
+    \b
+    Examples:
+        baliza evaluate --train train.csv.gz --test test.csv.gz
+        baliza evaluate --train train.csv --test test.csv --model session-knn --json
+    """
+    if as_json and len(models) > 1:
+        raise click.UsageError("--json tells of one model: give --model once")
+    with _progress() as tell:
+        tell("reading", 0.0)
+        split = split_of(read_log(train), read_log(test))
+        chosen = models or (tuple(MODELS)[:1] if as_json else tuple(MODELS))
+        found = [evaluated(name, split, tell) for name in chosen]
+    if as_json:
+        _tell(remarks(split, found))
+        click.echo(json.dumps(plain(found[0]), allow_nan=False))
+    else:
+        _show(split, found)
+
+
+def _show(split: Split, found: Sequence[Evaluated]) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=TABLE_WIDTH)
+    fit_s = {one.model: one.fit_s for one in found}
+    for title, part in (
+        ("Every next click, also of what the session has already seen", {one.model: one.whole for one in found}),
+        (
+            "Next clicks on what is new to the session, lists without what it has seen",
+            {one.model: one.fresh for one in found},
+        ),
+    ):
+        console.print(score_table(title, part, fit_s))
+        for line in compared(part):
+            console.print(line, highlight=False)
+        console.print()
+    _tell(remarks(split, found))
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
+        click.echo(f"note: {line}", err=True)
+
+
+@contextmanager
+def _progress() -> Iterator[learning_data.Progress]:
+    """A bar on standard error, which leaves standard output to the answer."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda step, done: bar.update(task, description=step, completed=done)

@@ -1,0 +1,44 @@
+"""The models that can be evaluated, by name, each fitted on the train side of a split."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from personalizer.evaluation.baselines import BASELINES
+from personalizer.evaluation.protocol import play
+from personalizer.evaluation.ranker import Ranker
+from personalizer.evaluation.scores import Evaluated
+from personalizer.evaluation.split import Split
+from personalizer.learning_data import Progress
+
+__all__ = ["MODELS", "evaluated"]
+
+Fit = Callable[[Split, Progress], Ranker]
+
+
+def _baseline(name: str) -> Fit:
+    return lambda split, _progress: BASELINES[name](split.train, len(split.item_ids))
+
+
+MODELS: Final[dict[str, Fit]] = {name: _baseline(name) for name in BASELINES}
+
+
+def evaluated(name: str, split: Split, progress: Progress) -> Evaluated:
+    """Fit one model on train and play test. Blocks. progress: told what is done, and how much of it, from 0 to 1."""
+    began, cpu = time.perf_counter(), time.process_time()
+    ranker = MODELS[name](split, lambda step, done: progress(f"{name}: {step}", done))
+    fit_s, fit_cpu_s = time.perf_counter() - began, time.process_time() - cpu
+    whole, fresh = play(ranker, split, progress=lambda done: progress(f"{name}: predicting", done))
+    return Evaluated(name, whole, fresh, fit_s, fit_cpu_s, _about(split))
+
+
+def _about(split: Split) -> dict[str, object]:
+    return {
+        "items": len(split.item_ids),
+        "train_sessions": len(split.train),
+        "train_events": len(split.train.items),
+        "test_sessions": len(split.test),
+        "test_events": len(split.test.items),
+        "unknown_items": split.unknown_items,
+        "unknown_events": split.unknown_rows,
+    }

@@ -1,0 +1,107 @@
+"""From what was played to the figures of a table. Pure."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from personalizer.evaluation import metrics
+from personalizer.evaluation.protocol import MOST, Played
+
+__all__ = ["SEED", "Evaluated", "Gain", "best_of", "gain", "plain", "scores"]
+
+SEED: Final = 20  # of the bootstrap: the same run says the same interval
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One model on one split. fit_s: wall time; fit_cpu_s: processor time. fresh: what is new to the visitor alone."""
+
+    model: str
+    whole: Played
+    fresh: Played
+    fit_s: float
+    fit_cpu_s: float
+    about: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better than another model on the same predictions, with the ends of the 95 % interval."""
+
+    metric: str
+    over: str
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval leaves out nought: otherwise the difference may be chance."""
+        return self.low > 0 or self.high < 0
+
+
+def scores(played: Played) -> dict[str, float]:
+    """All figures of one table's row, by the names that JSON has."""
+    ranks, sessions = played.ranks, played.sessions
+    took_ms = played.cpu_ns / 1e6
+    return {
+        "n": len(ranks),
+        "hr@20": metrics.hit_rate(ranks, MOST),
+        "mrr@20": metrics.reciprocal_rank(ranks, MOST),
+        "hr@10": metrics.hit_rate(ranks, 10),
+        "mrr@10": metrics.reciprocal_rank(ranks, 10),
+        "hr@1": metrics.hit_rate(ranks, 1),
+        "ndcg@20": metrics.ndcg(ranks, MOST),
+        "precision@20": metrics.precision(played.found, MOST),
+        "recall@20": metrics.recall(played.found, played.remaining),
+        "coverage@20": metrics.coverage(played.shown),
+        "popularity@20": metrics.mean_popularity(played.popularity),
+        "hr@20_se": metrics.standard_error(metrics.hits(ranks, MOST), sessions),
+        "mrr@20_se": metrics.standard_error(metrics.reciprocal(ranks, MOST), sessions),
+        "ece": metrics.calibration_error(metrics.reliability(*first_forecasts(played))),
+        "mean_ms": float(took_ms.mean()) if len(took_ms) else math.nan,
+        "p50_ms": _percentile(took_ms, 50),
+        "p90_ms": _percentile(took_ms, 90),
+        "p99_ms": _percentile(took_ms, 99),
+    }
+
+
+def first_forecasts(played: Played) -> tuple[metrics.Floats, metrics.Floats]:
+    """The probability of each list's first item, and whether it came next."""
+    return played.probabilities[:, 0], (played.ranks == 1).astype(np.float64)
+
+
+def gain(metric: str, ours: Played, other: str, theirs: Played) -> Gain:
+    """metric: hr@20 or mrr@20. Both must have played the same split."""
+    of = {"hr@20": metrics.hits, "mrr@20": metrics.reciprocal}[metric]
+    rng = np.random.default_rng(SEED)
+    return Gain(metric, other, *metrics.difference(of(ours.ranks, MOST), of(theirs.ranks, MOST), ours.sessions, rng))
+
+
+def best_of(metric: str, played: Mapping[str, Played]) -> str:
+    """The name of the model that is best in a figure."""
+    return max(played, key=lambda name: scores(played[name])[metric])
+
+
+def plain(one: Evaluated) -> dict[str, object]:
+    """As JSON has it: one object, null where a figure makes no sense. What is new alone stands in `unseen`."""
+    return {
+        "model": one.model,
+        **_rounded(scores(one.whole)),
+        "fit_s": round(one.fit_s, 3),
+        "fit_cpu_s": round(one.fit_cpu_s, 3),
+        "unseen": _rounded(scores(one.fresh)),
+        **one.about,
+    }
+
+
+def _rounded(figures: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else round(value, 6) for name, value in figures.items()}
+
+
+def _percentile(values: metrics.Floats, share: float) -> float:
+    """By nearest rank: a figure that was really measured."""
+    return float(np.percentile(values, share, method="inverted_cdf")) if len(values) else math.nan

@@ -1,0 +1,64 @@
+"""`baliza evaluate` on files."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from personalizer.evaluation.cli import evaluate
+from personalizer.evaluation.log import BadLog
+from tests.personalizer.evaluation.test_log import log_file
+
+HEADER = "SessionId,ItemId,Time\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    train = "".join(f"{n},lamp,{n}\n{n},bulb,{n}\n" for n in range(8)) + "90,phone,90\n90,case,91\n91,lamp,92\n92,phone,93\n"
+    train, test = HEADER + train, HEADER + "a,lamp,100\na,bulb,101\nb,phone,100\nb,case,101\n"
+    return [
+        "--train", str(log_file(tmp_path, train, "train.csv")), "--test", str(log_file(tmp_path, test, "test.csv")),
+    ]  # fmt: skip
+
+
+def test_json_is_one_object_and_nothing_else_on_standard_output(files: list[str]) -> None:
+    answer = CliRunner().invoke(evaluate, [*files, "--model", "together", "--json"])
+    assert answer.exit_code == 0, answer.output
+    assert answer.stdout.count("\n") == 1
+    found = json.loads(answer.stdout)
+    assert (found["model"], found["n"], found["hr@20"], found["mrr@20"]) == ("together", 2, 1.0, 0.5)
+
+
+def test_the_table_has_all_models_twice(files: list[str]) -> None:
+    answer = CliRunner().invoke(evaluate, files)
+    assert answer.exit_code == 0, answer.output
+    assert answer.stdout.count("session-knn") >= 2
+    assert answer.stdout.count("recent-best-sellers") >= 2
+    assert "what is new to the session" in answer.stdout
+
+
+def test_notes_go_to_standard_error(files: list[str], tmp_path: Path) -> None:
+    log_file(tmp_path, f"{HEADER}a,lamp,100\na,new,101\n", "test.csv")
+    answer = CliRunner().invoke(evaluate, [*files, "--model", "last-viewed", "--json"])
+    assert json.loads(answer.stdout)["unknown_items"] == 1
+    assert "note: 1 items of test (50.0% of its events) are not in train" in answer.stderr
+
+
+def test_json_of_several_models_is_refused(files: list[str]) -> None:
+    answer = CliRunner().invoke(evaluate, [*files, "--json", "--model", "together", "--model", "session-knn"])
+    assert answer.exit_code == 2
+    assert "give --model once" in answer.stderr
+
+
+def test_an_unknown_model_is_told_with_those_there_are(files: list[str]) -> None:
+    answer = CliRunner().invoke(evaluate, [*files, "--model", "magic"])
+    assert answer.exit_code == 2
+    assert "session-knn" in answer.stderr
+
+
+def test_a_bad_file_is_told(files: list[str], tmp_path: Path) -> None:
+    log_file(tmp_path, f"{HEADER}a,lamp,noon\n", "test.csv")
+    answer = CliRunner().invoke(evaluate, files)
+    assert isinstance(answer.exception, BadLog)
+    assert "test.csv, line 2: expected Time in unix seconds" in str(answer.exception)
