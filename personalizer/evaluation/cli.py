@@ -4,30 +4,41 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import click
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from personalizer import learning_data
 from personalizer.evaluation.log import read_log
 from personalizer.evaluation.models import MODELS, evaluated
+from personalizer.evaluation.plots import bars_svg, latency_svg, reliability_svg
+from personalizer.evaluation.protocol import Played
 from personalizer.evaluation.scores import Evaluated, plain
 from personalizer.evaluation.split import Split, split_of
 from personalizer.evaluation.tables import compared, remarks, score_table
 
 __all__ = ["evaluate"]
 
+FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 TABLE_WIDTH = 150  # where the output is no terminal
+# Title, the part of what was evaluated, the picture's file.
+PARTS: Final = (
+    ("Every next click, also of what the session has already seen", "whole", "next-clicks"),
+    ("Next clicks on what is new to the session, lists without what it has seen", "fresh", "next-new-clicks"),
+)
 
 
 @click.command()
 @click.option("--train", type=FILE, required=True, help="CSV with SessionId,ItemId,Time: what is learned from.")
 @click.option("--test", type=FILE, required=True, help="CSV of the same form: what is predicted, click by click.")
 @click.option("--model", "models", multiple=True, type=click.Choice(list(MODELS)), help="Only this one; may be given again.")
+@click.option("--plot", type=FOLDER, help="Folder, made when it is not there, for pictures (SVG).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, of one model, on standard output.")
-def evaluate(train: Path, test: Path, models: tuple[str, ...], as_json: bool) -> None:
+def evaluate(train: Path, test: Path, models: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
     """How good the offers are: what visitors clicked next beside what a model would have ranked.
 
     \b
@@ -42,6 +53,8 @@ def evaluate(train: Path, test: Path, models: tuple[str, ...], as_json: bool) ->
         split = split_of(read_log(train), read_log(test))
         chosen = models or (tuple(MODELS)[:1] if as_json else tuple(MODELS))
         found = [evaluated(name, split, tell) for name in chosen]
+    if plot:
+        _tell([f"drawn: {file}" for file in draw(plot, found)])
     if as_json:
         _tell(remarks(split, found))
         click.echo(json.dumps(plain(found[0]), allow_nan=False))
@@ -54,18 +67,30 @@ def _show(split: Split, found: Sequence[Evaluated]) -> None:
     if not console.is_terminal:
         console = Console(width=TABLE_WIDTH)
     fit_s = {one.model: one.fit_s for one in found}
-    for title, part in (
-        ("Every next click, also of what the session has already seen", {one.model: one.whole for one in found}),
-        (
-            "Next clicks on what is new to the session, lists without what it has seen",
-            {one.model: one.fresh for one in found},
-        ),
-    ):
-        console.print(score_table(title, part, fit_s))
-        for line in compared(part):
+    for title, part, _ in PARTS:
+        played: dict[str, Played] = {one.model: getattr(one, part) for one in found}
+        console.print(score_table(title, played, fit_s))
+        for line in compared(played):
             console.print(line, highlight=False)
         console.print()
     _tell(remarks(split, found))
+
+
+def draw(folder: Path, found: Sequence[Evaluated]) -> list[Path]:
+    """Write all pictures that can be drawn of what was found; answers the files. Raises OSError."""
+    pictures = {
+        f"{file}.svg": bars_svg(title, {one.model: getattr(one, part) for one in found}) for title, part, file in PARTS
+    }
+    claiming = {one.model: one.whole for one in found if not np.isnan(one.whole.probabilities).all()}
+    if claiming:
+        pictures["reliability.svg"] = reliability_svg("How sure the model is, and how right", claiming)
+    for one in found:
+        if len(one.whole.cpu_ns):
+            pictures[f"latency-{one.model}.svg"] = latency_svg("Processor time of a list", one.model, one.whole)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        (folder / name).write_text(picture)
+    return [folder / name for name in pictures]
 
 
 def _tell(lines: Sequence[str]) -> None:

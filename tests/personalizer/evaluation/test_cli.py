@@ -62,3 +62,11 @@ def test_a_bad_file_is_told(files: list[str], tmp_path: Path) -> None:
     answer = CliRunner().invoke(evaluate, files)
     assert isinstance(answer.exception, BadLog)
     assert "test.csv, line 2: expected Time in unix seconds" in str(answer.exception)
+
+
+def test_draws_pictures(files: list[str], tmp_path: Path) -> None:
+    answer = CliRunner().invoke(evaluate, [*files, "--model", "together", "--plot", str(tmp_path / "new" / "plots")])
+    assert answer.exit_code == 0, answer.output
+    drawn = {file.name for file in (tmp_path / "new" / "plots").iterdir()}
+    assert drawn == {"next-clicks.svg", "next-new-clicks.svg", "latency-together.svg"}
+    assert "note: drawn:" in answer.stderr
