@@ -9,9 +9,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from personalizer.evaluation.ranker import Ranked, Ranker, Visit
+from personalizer.evaluation.ranker import Ranker
 from personalizer.models.behaviour import PURCHASE, Behaviour
-from personalizer.models.model import Ragged
+from personalizer.models.model import UNKNOWN, Ragged
+from personalizer.models.next_item import Ranked, Visit
 from personalizer.models.similar import neighbours
 
 __all__ = ["BASELINES", "BestSellers", "LastViewed", "SessionKnn", "Together"]
@@ -28,7 +29,13 @@ def best(items: Ints, scores: Floats, most: int) -> Ranked:
 
 
 def _ranked(items: NDArray[np.integer[Any]]) -> Ranked:
-    return Ranked(items.astype(np.int32), np.full(len(items), np.nan, np.float32))
+    count = len(items)
+    return Ranked(
+        items.astype(np.int32),
+        np.full(count, np.nan, np.float32),
+        np.full(count, UNKNOWN, np.int32),
+        np.zeros(count, np.uint8),
+    )
 
 
 def newest_first(items: Ints) -> Ints:

@@ -7,11 +7,13 @@ from typing import Final
 from personalizer.evaluation.baselines import BASELINES
 from personalizer.evaluation.protocol import play
 from personalizer.evaluation.ranker import Ranker
-from personalizer.evaluation.scores import Evaluated
+from personalizer.evaluation.scores import SEED, Evaluated
 from personalizer.evaluation.split import Split
 from personalizer.learning_data import Progress
+from personalizer.models.next_item import NextItem
+from personalizer.models.next_item.compiled import warm
 
-__all__ = ["MODELS", "evaluated"]
+__all__ = ["MODELS", "OURS", "evaluated"]
 
 Fit = Callable[[Split, Progress], Ranker]
 
@@ -20,11 +22,20 @@ def _baseline(name: str) -> Fit:
     return lambda split, _progress: BASELINES[name](split.train, len(split.item_ids))
 
 
-MODELS: Final[dict[str, Fit]] = {name: _baseline(name) for name in BASELINES}
+def _next_item(split: Split, progress: Progress) -> Ranker:
+    n_items = len(split.item_ids)
+    return NextItem.fit(split.train, n_items, split.category_of, seed=SEED, progress=progress, now_s=split.now_s)
+
+
+OURS: Final = "baliza"
+MODELS: Final[dict[str, Fit]] = {OURS: _next_item} | {name: _baseline(name) for name in BASELINES}
 
 
 def evaluated(name: str, split: Split, progress: Progress) -> Evaluated:
     """Fit one model on train and play test. Blocks. progress: told what is done, and how much of it, from 0 to 1."""
+    if name == OURS:
+        progress("compiling, or loading what was compiled", 0.0)
+        warm()
     began, cpu = time.perf_counter(), time.process_time()
     ranker = MODELS[name](split, lambda step, done: progress(f"{name}: {step}", done))
     fit_s, fit_cpu_s = time.perf_counter() - began, time.process_time() - cpu

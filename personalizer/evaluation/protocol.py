@@ -12,9 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from personalizer.evaluation.ranker import Ranker, Visit
+from personalizer.evaluation.ranker import Ranker
 from personalizer.evaluation.split import Split
 from personalizer.models.behaviour import VIEW
+from personalizer.models.next_item import Visit
 
 __all__ = ["MOST", "Case", "Played", "cases", "play"]
 

@@ -12,7 +12,7 @@ from personalizer.evaluation.protocol import MOST, Played
 
 __all__ = ["SEED", "Evaluated", "Gain", "best_of", "gain", "plain", "scores"]
 
-SEED: Final = 20  # of the bootstrap: the same run says the same interval
+SEED: Final = 20  # of the bootstrap and of the fit: the same run says the same
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from personalizer.evaluation.baselines import BASELINES, BestSellers, SessionKnn, Together
-from personalizer.evaluation.ranker import Ranker, Visit
+from personalizer.evaluation.ranker import Ranker
 from personalizer.models.behaviour import CART, PURCHASE, VIEW, Behaviour
+from personalizer.models.next_item import Visit
 from tests.support.real_log import real_log
 
 LAMP, BULB, PHONE, CASE, RUG, NEVER = range(6)

@@ -7,8 +7,8 @@ import pytest
 
 from personalizer.evaluation.log import read_log
 from personalizer.evaluation.protocol import MOST, cases, play
-from personalizer.evaluation.ranker import Ranked, Visit
 from personalizer.evaluation.split import split_of
+from personalizer.models.next_item import Ranked, Visit
 from tests.personalizer.evaluation.test_split import split
 from tests.support.real_log import real_log
 
@@ -22,7 +22,9 @@ class Fixed:
 
     def rank(self, visit: Visit, most: int, now_s: int) -> Ranked:
         self.asked.append((visit.items.tolist(), most, now_s))
-        return Ranked(self.items[:most], np.full(len(self.items[:most]), self.probability, np.float32))
+        items = self.items[:most]
+        none = np.full(len(items), -1, np.int32)
+        return Ranked(items, np.full(len(items), self.probability, np.float32), none, np.zeros(len(items), np.uint8))
 
 
 def test_reveals_one_click_after_the_other_and_nothing_of_the_future(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """What models are asked and answer."""
 
 from personalizer.evaluation.baselines import LastViewed
-from personalizer.evaluation.ranker import Ranked, Ranker, Visit
+from personalizer.evaluation.ranker import Ranker
+from personalizer.models.next_item import Ranked, Visit
 
 
 def test_whatever_ranks_is_a_ranker() -> None:
