@@ -40,6 +40,7 @@ DECISIONS_LOGGED: Final = Counter("baliza_decisions_logged", "Decisions written 
 DECISIONS_DROPPED: Final = Counter(
     "baliza_decisions_dropped", "Decisions that were made and not logged, by reason", ["reason"]
 )
+DECISIONS_CARRIED: Final = Counter("baliza_decisions_carried", "Decisions written into the history")
 
 
 class Read(NamedTuple):
@@ -72,6 +73,8 @@ OLDEST_WAITING: Final = Read("baliza_oldest_waiting_seconds", "Age of the oldest
 QUARANTINE: Final = Read(
     "baliza_quarantine_events", "Refused events that are kept, were thrown out for newer ones, or became too old", ("state",)
 )
+DECISIONS_WAITING: Final = Read("baliza_decisions_waiting", "Decisions that are not in the history yet")
+OLDEST_DECISION: Final = Read("baliza_oldest_decision_seconds", "Age of the oldest decision not yet in the history")
 _readers: list[Callable[[], Iterable[Reading]]] = []
 
 

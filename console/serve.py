@@ -12,6 +12,7 @@ from baliza.servers import serve_wsgi
 from baliza.settings import Settings
 from baliza.sites import CachedRegistry
 from console.app import create_app, history_answers
+from personalizer.feedback.gauges import DecisionGauges
 from tracker.receipts_gauges import ReceiptGauges
 
 __all__ = ["console_wsgi", "serve_console"]
@@ -28,6 +29,7 @@ def console_wsgi(settings: Settings) -> Flask:
     # Asked under a lock: one connection is enough, whichever thread it is.
     gauges_client = stores.clickhouse(settings, READY_TIMEOUT_S)
     read_with(ReceiptGauges(redis, stores.History(lambda: gauges_client), settings))
+    read_with(DecisionGauges(redis, settings.partitions, lambda: time.time_ns() // 1_000_000))
     return create_app(
         settings,
         redis,
