@@ -94,6 +94,9 @@ class Settings:
         200_000, "decisions in the live store that the history does not have yet, at most (about)", least=1
     )
     train_interval_s: int = setting(900, "seconds between two trainings by the running product", least=10)
+    train_full_interval_s: int = setting(
+        86_400, "seconds after which a training learns all anew instead of on top of the model before", least=60
+    )
     train_days: int = setting(90, "days of history that a model learns from", least=1)
     ingest_workers: int = setting(1, "ingest processes; each has its share of the partitions", least=1, most=1024)
     ingest_worker: int = setting(0, "which of them this process is, from 0", least=0, most=1023)

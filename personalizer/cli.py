@@ -1,6 +1,7 @@
 """`baliza train`: learn now, instead of waiting for the next round of the trainer."""
 
 import os
+import sys
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,7 +16,7 @@ from baliza.settings import PARENT_VARIABLE, Settings, load_settings
 from baliza.sites import Site, load_sites
 from baliza.stores import History, call
 from personalizer.catalogue.store import CatalogueStore
-from personalizer.train import Trained
+from personalizer.train import Trained, Wish
 from personalizer.train import train as train_site
 
 __all__ = ["train"]
@@ -25,9 +26,13 @@ QUERY_TIMEOUT_S: Final = 120.0  # of silence; a history that hangs must not hold
 
 @click.command()
 @click.option("--site", "name", help="Train this site only; default: all sites.")
+@click.option("--full", is_flag=True, help="Learn all of it anew; default: only what ages fast, on top of the model before.")
+@click.option("--force", is_flag=True, help="Let the new model serve even if it is clearly worse than the one before.")
 @click.option("--background", is_flag=True, hidden=True, help="As the trainer's child: quiet, and behind everybody else.")
-def train(name: str | None, background: bool) -> None:
+def train(name: str | None, full: bool, force: bool, background: bool) -> None:
     """Learn a model from the history and let it serve at once.
+
+    Exits 1 when the new model does not serve, because it is clearly worse than the one that does.
 
     \b
     Example:
@@ -36,8 +41,13 @@ def train(name: str | None, background: bool) -> None:
     settings = load_settings()
     if background:
         _step_back()
+    refused = False
     for site in _sites(settings, name):
-        _show(site, _train_one(settings, site, background), settings)
+        trained = _train_one(settings, site, Wish(full, force), background)
+        refused |= bool(trained and trained.refused)
+        _show(site, trained, settings)
+    if refused:
+        sys.exit(1)
 
 
 def _step_back() -> None:
@@ -55,7 +65,7 @@ def _sites(settings: Settings, name: str | None) -> list[Site]:
     return [known[name]]
 
 
-def _train_one(settings: Settings, site: Site, quiet: bool) -> Trained | None:
+def _train_one(settings: Settings, site: Site, wish: Wish, quiet: bool) -> Trained | None:
     client = stores.clickhouse(settings, QUERY_TIMEOUT_S)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     try:
@@ -67,7 +77,9 @@ def _train_one(settings: Settings, site: Site, quiet: bool) -> Trained | None:
 
             with stores.redis(settings) as redis:
                 catalogue = CatalogueStore(redis, settings.partitions)
-                return train_site(History(lambda: client), settings, site, datetime.now(UTC), show, catalogue=catalogue)
+                return train_site(
+                    History(lambda: client), settings, site, datetime.now(UTC), show, catalogue=catalogue, wish=wish
+                )
     finally:
         client.disconnect()
 
@@ -76,7 +88,14 @@ def _show(site: Site, trained: Trained | None, settings: Settings) -> None:
     if trained is None:
         click.echo(f"{site.name}: no model, because the last {settings.train_days} days hold no event with items")
         return
+    how = "anew" if trained.full else "on top of the one before"
     click.echo(
-        f"{site.name}: model {trained.version} learned from {trained.sessions} sessions and {trained.events} events: "
-        f"{trained.items} items"
+        f"{site.name}: model {trained.version} learned {how} in {trained.took_s:.1f} s from {trained.sessions} sessions and "
+        f"{trained.events} events: {trained.items} items{_worth(trained)}"
     )
+    if trained.refused:
+        click.echo(f"{site.name}: it does not serve: {trained.refused}; `--force` lets it serve all the same", err=True)
+
+
+def _worth(trained: Trained) -> str:
+    return f", MRR@20 on sessions kept apart {trained.trial['mrr@20']:.3f}" if trained.trial.get("guesses") else ""

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baliza.stores import History, call, query
-from personalizer.models.model import Names
+from personalizer.models.model import UNKNOWN, Names, places_of
 
 __all__ = ["Clicks", "DayFiles", "DayKey", "read_clicks"]
 
@@ -80,10 +80,8 @@ class Clicks:
 
     def renumbered(self, item_ids: Names) -> "Clicks":
         """The same with the places of `item_ids` (sorted) for its own; what is not there is numbered from their end."""
-        places = np.searchsorted(item_ids, self.names)
-        there = np.zeros(len(self.names), np.bool_)
-        within = places < len(item_ids)
-        there[within] = item_ids[places[within]] == self.names[within]
+        places = places_of(item_ids, self.names)
+        there = places != UNKNOWN
         numbers = np.where(there, places, len(item_ids) - 1 + np.cumsum(~there)).astype(np.int32)
         names = np.concatenate([item_ids, self.names[~there]])
         return Clicks(names, self.sessions, numbers[self.items], self.kinds, self.times_ms)

@@ -1,9 +1,11 @@
 """Training: from the history in ClickHouse to a model file."""
 
 import logging
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -15,6 +17,7 @@ from baliza.stores import History
 from personalizer.catalogue.item import goods_of
 from personalizer.catalogue.store import CatalogueStore
 from personalizer.days import Clicks, DayFiles, read_clicks
+from personalizer.gate import refusal, shrunk
 from personalizer.learning_data import (
     Interactions,
     Items,
@@ -27,26 +30,52 @@ from personalizer.learning_data import (
     with_catalogue,
 )
 from personalizer.models.model import ByteColumn, Model, Ragged, find, sorted_names
+from personalizer.models.next_item import NextItem
 from personalizer.models.popular import best_sellers
 from personalizer.models.similar import neighbours
-from personalizer.models.store import ModelStore
+from personalizer.models.store import BrokenModel, ModelStore
+from personalizer.witnesses import behaviour_of, set_apart, tried
 
-__all__ = ["Trained", "learn", "train"]
+__all__ = ["Trained", "Wish", "learn", "train"]
 
 DEFAULTS: Final = Parameters()
+SEED: Final = 1  # the same history gives the same model
 DAYS: Final = "days"  # folder of a site's day files, beside its models
 
 log = logging.getLogger("baliza.train")
 
 
 @dataclass(frozen=True)
+class Wish:
+    """full: learn anew what is costly, too. force: let the new model serve though it is clearly worse."""
+
+    full: bool = False
+    force: bool = False
+
+
+NO_WISH: Final = Wish()
+
+
+@dataclass(frozen=True)
 class Trained:
-    """A finished training."""
+    """A finished training. refused: why the model does not serve, empty when it does. trial: see gate.Trial.figures()."""
 
     version: str
     sessions: int
     events: int
     items: int
+    full: bool
+    took_s: float
+    trial: Mapping[str, float | int]
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Before:
+    """The model that serves until now, and what was written down about it."""
+
+    model: Model
+    meta: Mapping[str, Any]
 
 
 def train(
@@ -57,11 +86,14 @@ def train(
     progress: Progress = lambda _step, _done: None,
     parameters: Parameters = DEFAULTS,
     catalogue: CatalogueStore | None = None,
+    wish: Wish = NO_WISH,
 ) -> Trained | None:
-    """Learn one site's model and let it serve. None when there is nothing to learn from. Blocks. Raises StoreDown.
+    """Learn one site's model and let it serve, unless it is clearly worse than the one that serves (see gate).
 
-    catalogue: what is sold; its items are in the model with or without any event.
+    None when there is nothing to learn from. catalogue: what is sold; its items are in the model with or without any event.
+    Blocks. Raises StoreDown.
     """
+    began = time.monotonic()
     progress("reading the period", 0.0)
     span = read_span(history, settings, site, now)
     progress("reading items", 0.05)
@@ -70,14 +102,79 @@ def train(
     if not items.facts:
         log.info("no model for %s: its history of %d days holds no event with items", site.name, settings.train_days)
         return None
-    seen = interactions_of(_clicks(history, settings, site, span, items, parameters, progress))
-    progress("finding what goes together", 0.7)
-    model = learn(items, seen, parameters)
+    clicks = _clicks(history, settings, site, span, items, parameters, within(progress, 0.1, 0.3))
+    store = ModelStore(settings.model_dir)
+    before = _before(store, site.name)
+    full = wish.full or _too_old(store, site, before, settings, now)
+    taught, witnesses = set_apart(clicks, span.until_ms)
+    progress("finding what goes together", 0.3)
+    model = learn(items, interactions_of(clicks), parameters)
+    model = replace(model, next_item=_next_item(taught, model, None if full else before, within(progress, 0.35, 0.9)))
+    progress("asking about sessions kept apart", 0.9)
+    trial, refused = _judged(model, before, witnesses, span, wish)
     progress("writing", 0.95)
-    about = _about(span, model, seen, parameters, now)
-    version = ModelStore(settings.model_dir).save(site.name, model, about, now)
+    about = _about(span, model, len(clicks), parameters, now) | _origin(full, before, now) | {"trial": trial}
+    about |= {"refused": refused} if refused else {}
+    version = store.save(site.name, model, about, now, serve=not refused)
     progress("done", 1.0)
-    return Trained(version, span.sessions, span.events, len(model))
+    took_s = time.monotonic() - began
+    return Trained(version, span.sessions, span.events, len(model), full, took_s, trial, refused)
+
+
+def within(progress: Progress, begin: float, end: float) -> Progress:
+    """The progress of a part that goes from `begin` to `end` of the whole."""
+    return lambda step, done: progress(step, begin + (end - begin) * done)
+
+
+def _before(store: ModelStore, site: str) -> Before | None:
+    """What serves now; None when nothing does that can be read."""
+    try:
+        model = store.load(site)
+    except BrokenModel as error:
+        log.error("%s; all is learned anew", error)
+        return None
+    return Before(model, store.meta(site, model.version)) if model else None
+
+
+def _too_old(store: ModelStore, site: Site, before: Before | None, settings: Settings, now: datetime) -> bool:
+    """Whether what is costly to learn is missing, or was last learned too long ago. A refused try counts as one."""
+    if before is None or before.model.next_item is None:
+        return True
+    tries = [str(store.meta(site.name, version).get("full_at", "")) for version in store.versions(site.name)]
+    last = max(tries, default="")
+    return not last or (now - datetime.fromisoformat(last)).total_seconds() >= settings.train_full_interval_s
+
+
+def _next_item(taught: Clicks, model: Model, before: Before | None, progress: Progress) -> NextItem | None:
+    """The ranker, on top of the one before if there is one; None when nobody did anything."""
+    if not len(taught):
+        return None
+    previous = before.model.next_item if before else None
+    return NextItem.fit(
+        behaviour_of(taught), len(model), model.category_of, seed=SEED, progress=progress, previous=previous,
+        now_s=int(taught.times_ms.max() // 1000),
+    )  # fmt: skip
+
+
+def _judged(
+    model: Model, before: Before | None, witnesses: Clicks, span: Span, wish: Wish
+) -> tuple[dict[str, float | int], str]:
+    """How the model foresaw the sessions that it was not taught, and why it is refused, if it is."""
+    if model.next_item is None:
+        return {}, ""
+    trial = tried(model.next_item, model.item_ids, witnesses)
+    if before is None or before.model.next_item is None or wish.force:
+        return trial.figures(), ""
+    fewer = shrunk(span.sessions, int(before.meta.get("counts", {}).get("sessions", 0)))
+    worse = refusal(trial, tried(before.model.next_item, before.model.item_ids, witnesses))
+    return trial.figures(), fewer or worse
+
+
+def _origin(full: bool, before: Before | None, now: datetime) -> dict[str, object]:
+    """Whether all was learned anew and when, and on top of which version if not."""
+    if full or before is None:
+        return {"full": True, "full_at": now.astimezone(UTC).isoformat()}
+    return {"full": False, "full_at": before.meta.get("full_at", ""), "on_top_of": before.model.version}
 
 
 def _clicks(
@@ -86,7 +183,7 @@ def _clicks(
     files = DayFiles(settings.model_dir / site.name / DAYS)
     return read_clicks(
         history, site.name, span.since_ms, span.until_ms, parameters.max_clicks_per_session, files,
-        lambda done: progress("reading sessions", 0.1 + 0.6 * done),
+        lambda done: progress("reading sessions", done),
     ).numbered(sorted_names([fact.item_id for fact in items.facts]))  # fmt: skip
 
 
@@ -123,7 +220,7 @@ def _relation(seen: Interactions, weights: NDArray[np.float32], n_items: int, sh
     return neighbours(seen.sessions[held], seen.items[held], weights[held], n_items, shrinkage=shrinkage, most=most)
 
 
-def _about(span: Span, model: Model, seen: Interactions, parameters: Parameters, now: datetime) -> dict[str, object]:
+def _about(span: Span, model: Model, clicks: int, parameters: Parameters, now: datetime) -> dict[str, object]:
     def instant(ms: int) -> str:
         return datetime.fromtimestamp(ms / 1000, UTC).isoformat()
 
@@ -135,7 +232,7 @@ def _about(span: Span, model: Model, seen: Interactions, parameters: Parameters,
             "events": span.events,
             "items": len(model),
             "categories": len(model.categories),
-            "interactions": len(seen.items),
+            "clicks": clicks,
             "bought_pairs": len(model.bought.items),
             "viewed_pairs": len(model.viewed.items),
         },

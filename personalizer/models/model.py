@@ -27,6 +27,7 @@ __all__ = [
     "Model",
     "Ragged",
     "find",
+    "places_of",
     "sorted_names",
 ]
 
@@ -241,7 +242,13 @@ def find(names: Names, wanted: Sequence[str]) -> list[int]:
     """The place of each wanted name among sorted names, UNKNOWN where it is not there."""
     if not len(names) or not wanted:
         return [UNKNOWN] * len(wanted)
-    asked = np.array([name.encode() for name in wanted], np.bytes_)
-    places = np.minimum(np.searchsorted(names, asked), len(names) - 1)
-    found: list[int] = np.where(names[places] == asked, places, UNKNOWN).tolist()
+    found: list[int] = places_of(names, np.array([name.encode() for name in wanted], np.bytes_)).tolist()
     return found
+
+
+def places_of(names: Names, wanted: Names) -> Items:
+    """The place of each wanted name among sorted names, UNKNOWN where it is not there; shape (wanted,)."""
+    if not len(names):
+        return np.full(len(wanted), UNKNOWN, np.int32)
+    places = np.minimum(np.searchsorted(names, wanted), len(names) - 1)
+    return np.where(names[places] == wanted, places, UNKNOWN).astype(np.int32)

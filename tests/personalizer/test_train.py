@@ -1,15 +1,23 @@
 """Training on a real history."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
 import pytest
 
 from baliza.settings import Settings
 from baliza.sites import Site
 from baliza.stores import History
+from personalizer import train as training
 from personalizer.decision import decide
+from personalizer.models.behaviour import Behaviour
 from personalizer.models.store import ModelStore
-from personalizer.train import train
+from personalizer.train import Trained, Wish, train
 from tests.personalizer.planted import BOUGHT, ITEMS, NOW, NOW_MS, VIEWED, planted_history
-from tests.support.rows import insert_events
+from tests.support.rows import event_row, insert_events
 
 SITE = Site("demo", "pk_demo", "", ("http://shop.test",))
 pytestmark = pytest.mark.clickhouse
@@ -83,3 +91,93 @@ def test_tells_how_far_it_is(history: History, settings: Settings) -> None:
     train(history, settings, SITE, NOW, lambda _step, done: told.append(done))
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0.0, 1.0)
+
+
+def chains(now: datetime = NOW, sessions: int = 900) -> Iterator[dict[str, Any]]:
+    """Sessions of the last day that walk from one item to the next of forty, so that the next one can be foreseen."""
+    for number in range(sessions):
+        at = now - timedelta(seconds=80 * number + 60)
+        for step in range(3):
+            items = [(f"item-{(number * 7 + step) % 40:02}", "", "1", 1)]
+            yield event_row(
+                type="view_item", occurred_at=at + timedelta(seconds=step), session_opened_at=at, items=items,
+                session_id=f"c-{number}", visitor_id=f"c-{number}",
+            )  # fmt: skip
+
+
+def again(history: History, settings: Settings, minutes: int, **wish: bool) -> Trained:
+    trained = train(history, settings, SITE, NOW + timedelta(minutes=minutes), wish=Wish(**wish))
+    assert trained is not None
+    return trained
+
+
+def test_learns_anew_first_and_then_on_top_until_a_day_is_over(history: History, settings: Settings) -> None:
+    insert_events(history, chains())
+    first, second = again(history, settings, 0), again(history, settings, 15)
+    store = ModelStore(settings.model_dir)
+    assert [first.full, second.full] == [True, False]
+    assert store.meta("demo", second.version)["on_top_of"] == first.version
+    assert store.meta("demo", second.version)["full_at"] == store.meta("demo", first.version)["full_at"]
+    assert again(history, settings, 30, full=True).full
+    assert not again(history, settings, 45).full
+    assert again(history, settings, 24 * 60 + 30).full
+
+
+def test_says_how_well_it_foresees_sessions_that_it_was_not_taught(history: History, settings: Settings) -> None:
+    insert_events(history, chains())
+    trial = again(history, settings, 0).trial
+    assert trial["sessions"] >= 50
+    assert trial["guesses"] == 2 * trial["sessions"]
+    assert trial["mrr@20"] > 0.3
+
+
+def lost_its_mind(behaviour: Behaviour) -> Behaviour:
+    """As a fault in the code could: every item is taken for another one."""
+    return replace(behaviour, items=np.random.default_rng(1).permutation(behaviour.items).astype(np.int32))
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_model_that_is_clearly_worse_does_not_serve(
+    history: History, settings: Settings, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    insert_events(history, chains())
+    good = again(history, settings, 0)
+    honest = training.behaviour_of
+    monkeypatch.setattr(training, "behaviour_of", lambda clicks: lost_its_mind(honest(clicks)))
+    bad = again(history, settings, 15, full=full)
+    store = ModelStore(settings.model_dir)
+    assert "MRR@20 on the last day is" in bad.refused
+    assert store.current("demo") == good.version
+    assert store.meta("demo", bad.version)["refused"] == bad.refused
+    monkeypatch.setattr(training, "behaviour_of", honest)
+    mended = again(history, settings, 30)
+    assert (mended.refused, mended.full, store.current("demo")) == ("", False, mended.version)
+
+
+def test_whoever_insists_gets_the_worse_model(history: History, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    insert_events(history, chains())
+    again(history, settings, 0)
+    honest = training.behaviour_of
+    monkeypatch.setattr(training, "behaviour_of", lambda clicks: lost_its_mind(honest(clicks)))
+    forced = again(history, settings, 15, force=True)
+    assert forced.refused == ""
+    assert ModelStore(settings.model_dir).current("demo") == forced.version
+
+
+def test_a_history_that_lost_most_of_its_sessions_teaches_nobody(history: History, settings: Settings) -> None:
+    insert_events(history, chains())
+    good = again(history, settings, 0)
+    history.rows("DELETE FROM events WHERE visitor_id > 'c-3'")
+    assert "the history holds" in again(history, settings, 15).refused
+    assert ModelStore(settings.model_dir).current("demo") == good.version
+
+
+def test_a_model_that_cannot_be_read_is_no_reason_to_fail(
+    history: History, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    insert_events(history, chains())
+    first = again(history, settings, 0)
+    (settings.model_dir / "demo" / first.version / "item_ids.npy").unlink()
+    second = again(history, settings, 15)
+    assert (second.full, second.refused) == (True, "")
+    assert "all is learned anew" in caplog.text
