@@ -8,14 +8,15 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from personalizer.evaluation.ranker import Ranker
-from personalizer.models.behaviour import PURCHASE, Behaviour
+from personalizer.models.behaviour import PURCHASE, VIEW, Behaviour
 from personalizer.models.model import UNKNOWN, Ragged
 from personalizer.models.next_item import Ranked, Visit
-from personalizer.models.similar import neighbours
+from personalizer.models.similar import neighbours, ragged_top
 
-__all__ = ["BASELINES", "BestSellers", "LastViewed", "SessionKnn", "Together"]
+__all__ = ["BASELINES", "BestSellers", "BoughtTogether", "LastViewed", "SessionKnn", "Together"]
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.floating[Any]]
@@ -85,12 +86,32 @@ class Together:
     def rank(self, visit: Visit, most: int, now_s: int) -> Ranked:  # noqa: ARG002
         """See Ranker."""
         viewed = newest_first(visit.items)
-        items, scores = [viewed], [1 / np.arange(1, len(viewed) + 1)]
-        for place, item in enumerate(viewed.tolist(), 1):
-            row, similarity = self._similar.row(item)
-            items.append(row)
-            scores.append(similarity / place)
-        return best(*_summed(np.concatenate(items), np.concatenate(scores)), most)
+        items, scores = _spoken(self._similar, viewed)
+        own = 1 / np.arange(1, len(viewed) + 1)
+        return best(*_summed(np.concatenate([viewed, items]), np.concatenate([own, scores])), most)
+
+
+class BoughtTogether:
+    """Who saw this bought that: the cosine of what sessions saw and what they put in the cart or bought. A visit's items
+    speak as in Together. Empty lists where train has views only.
+    """
+
+    def __init__(self, train: Behaviour, n_items: int, kept: int = 100) -> None:
+        sessions = np.repeat(np.arange(len(train)), np.diff(train.starts))
+        seen, bought = (
+            sparse.csr_matrix((np.ones(rows.sum(), np.float32), (sessions[rows], train.items[rows])), (len(train), n_items))
+            for rows in (np.ones(len(train.items), np.bool_), train.kinds != VIEW)
+        )
+        for matrix in (seen, bought):
+            matrix.sum_duplicates()
+            matrix.data[:] = 1
+        both = (seen.T.tocsr() @ bought).tocoo()
+        sizes = np.asarray(seen.sum(axis=0)).ravel()[both.row] * np.asarray(bought.sum(axis=0)).ravel()[both.col]
+        self._bought: Ragged = ragged_top(both.row, both.col, both.data / np.sqrt(sizes), n_items, kept)
+
+    def rank(self, visit: Visit, most: int, now_s: int) -> Ranked:  # noqa: ARG002
+        """See Ranker."""
+        return best(*_spoken(self._bought, newest_first(visit.items)), most)
 
 
 class SessionKnn:
@@ -127,6 +148,17 @@ class SessionKnn:
         return best(*_summed(items, np.repeat(similarity, lengths)), most)
 
 
+def _spoken(rows: Ragged, viewed: Ints) -> tuple[Ints, Floats]:
+    """What the rows of viewed items say, the first with all its weight, the second with half, then a third …"""
+    items: list[Ints] = [viewed[:0]]
+    scores: list[Floats] = [np.zeros(0)]
+    for place, item in enumerate(viewed.tolist(), 1):
+        found, said = rows.row(item)
+        items.append(found)
+        scores.append(said / place)
+    return _summed(np.concatenate(items), np.concatenate(scores))
+
+
 def _summed(items: Ints, scores: Floats) -> tuple[Ints, Floats]:
     """Scores of equal items added up."""
     different, places = np.unique(items, return_inverse=True)
@@ -139,5 +171,6 @@ BASELINES: Final[Mapping[str, Callable[[Behaviour, int], Ranker]]] = {
     "best-sellers": BestSellers,
     "recent-best-sellers": lambda train, n_items: BestSellers(train, n_items, half_life_s=DAY_S),
     "together": Together,
+    "bought-together": BoughtTogether,
     "session-knn": SessionKnn,
 }

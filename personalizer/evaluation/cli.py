@@ -13,12 +13,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from personalizer import learning_data
 from personalizer.evaluation.log import read_log
-from personalizer.evaluation.models import MODELS, evaluated
+from personalizer.evaluation.models import MODELS, OURS, evaluated, worth_playing
 from personalizer.evaluation.plots import bars_svg, latency_svg, reliability_svg
 from personalizer.evaluation.protocol import Played
 from personalizer.evaluation.scores import Evaluated, plain
 from personalizer.evaluation.split import Split, split_of
-from personalizer.evaluation.tables import compared, remarks, score_table
+from personalizer.evaluation.tables import cart_table, compared, remarks, score_table
 
 __all__ = ["evaluate"]
 
@@ -51,7 +51,7 @@ def evaluate(train: Path, test: Path, models: tuple[str, ...], plot: Path | None
     with _progress() as tell:
         tell("reading", 0.0)
         split = split_of(read_log(train), read_log(test))
-        chosen = models or (tuple(MODELS)[:1] if as_json else tuple(MODELS))
+        chosen = models or ((OURS,) if as_json else worth_playing(split))
         found = [evaluated(name, split, tell) for name in chosen]
     if plot:
         _tell([f"drawn: {file}" for file in draw(plot, found)])
@@ -73,6 +73,12 @@ def _show(split: Split, found: Sequence[Evaluated]) -> None:
         for line in compared(played):
             console.print(line, highlight=False)
         console.print()
+    if any(len(one.cart.ranks) for one in found):
+        cart, fresh = ({one.model: getattr(one, part) for one in found} for part in ("cart", "fresh_cart"))
+        console.print(cart_table(cart, fresh))
+        for about, played, metric in (("", cart, "hr@1"), ("new: ", fresh, "hr@10")):
+            for line in compared(played, (metric,)):
+                console.print(about + line, highlight=False)
     _tell(remarks(split, found))
 
 

@@ -5,15 +5,16 @@ from collections.abc import Callable
 from typing import Final
 
 from personalizer.evaluation.baselines import BASELINES
-from personalizer.evaluation.protocol import play
+from personalizer.evaluation.protocol import first_carts, play
 from personalizer.evaluation.ranker import Ranker
 from personalizer.evaluation.scores import SEED, Evaluated
 from personalizer.evaluation.split import Split
 from personalizer.learning_data import Progress
+from personalizer.models.behaviour import VIEW
 from personalizer.models.next_item import NextItem
 from personalizer.models.next_item.compiled import warm
 
-__all__ = ["MODELS", "OURS", "evaluated"]
+__all__ = ["MODELS", "OURS", "evaluated", "worth_playing"]
 
 Fit = Callable[[Split, Progress], Ranker]
 
@@ -31,6 +32,12 @@ OURS: Final = "baliza"
 MODELS: Final[dict[str, Fit]] = {OURS: _next_item} | {name: _baseline(name) for name in BASELINES}
 
 
+def worth_playing(split: Split) -> tuple[str, ...]:
+    """All models but those that this train can teach nothing."""
+    carts = bool((split.train.kinds != VIEW).any())
+    return tuple(name for name in MODELS if carts or name != "bought-together")
+
+
 def evaluated(name: str, split: Split, progress: Progress) -> Evaluated:
     """Fit one model on train and play test. Blocks. progress: told what is done, and how much of it, from 0 to 1."""
     if name == OURS:
@@ -39,8 +46,9 @@ def evaluated(name: str, split: Split, progress: Progress) -> Evaluated:
     began, cpu = time.perf_counter(), time.process_time()
     ranker = MODELS[name](split, lambda step, done: progress(f"{name}: {step}", done))
     fit_s, fit_cpu_s = time.perf_counter() - began, time.process_time() - cpu
-    whole, fresh = play(ranker, split, progress=lambda done: progress(f"{name}: predicting", done))
-    return Evaluated(name, whole, fresh, fit_s, fit_cpu_s, _about(split))
+    clicks = play(ranker, split, progress=lambda done: progress(f"{name}: predicting", done))
+    carts = play(ranker, split, first_carts)
+    return Evaluated(name, *clicks, *carts, fit_s, fit_cpu_s, _about(split))
 
 
 def _about(split: Split) -> dict[str, object]:

@@ -6,7 +6,7 @@ the last click. A list is asked for once; leaving out what the session has alrea
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from personalizer.evaluation.split import Split
 from personalizer.models.behaviour import VIEW
 from personalizer.models.next_item import Visit
 
-__all__ = ["MOST", "Case", "Played", "cases", "play"]
+__all__ = ["MOST", "Case", "Played", "first_carts", "next_clicks", "play"]
 
 MOST: Final = 20  # the length of the lists that are judged
 
@@ -26,24 +26,23 @@ Ints = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Case:
-    """One prediction to make. `seen`: different items before it; `later`: the rows that remain, the next one first."""
+    """One prediction to make. seen: different items before it. targets: any of them is right. later: what remains of the
+    kind that is predicted, targets included.
+    """
 
     session: int
     visit: Visit
     now_s: int
     seen: Ints
+    targets: Ints
     later: Ints
-
-    @property
-    def target(self) -> int:
-        return int(self.later[0])
 
 
 @dataclass(frozen=True)
 class Played:
     """What came of n predictions. All arrays of shape (n,) but two.
 
-    sessions: whose prediction; ranks: place of the next click in the list, 0 for none; found: different items of those that
+    sessions: whose prediction; ranks: place of the target in the list, 0 for none; found: different items of those that
     remain in the list; remaining: how many remain; popularity: mean of the list's, NaN for an empty one; cpu_ns: the
     model's CPU time; probabilities: (n, MOST), NaN where not claimed; shown: (items,), lists that have the item.
     """
@@ -58,24 +57,54 @@ class Played:
     shown: NDArray[np.int64]
 
 
-def cases(split: Split) -> Iterator[Case]:
-    """Each view of test but a session's first row, with all before it. Items that train has not are no model's input."""
-    test, n_items = split.test, len(split.item_ids)
-    for session, (begin, end) in enumerate(zip(test.starts[:-1].tolist(), test.starts[1:].tolist(), strict=True)):
-        items, kinds, times = test.items[begin:end], test.kinds[begin:end], test.times[begin:end]
-        views = kinds == VIEW
-        known = items < n_items
-        for place in range(1, end - begin):
+@dataclass(frozen=True)
+class _Session:
+    number: int
+    items: Ints
+    kinds: NDArray[np.uint8]
+    times: NDArray[np.int64]
+    n_items: int
+
+    def case(self, place: int, targets: Ints, later: Ints) -> Case:
+        """What is told before a row; items that train has not are no model's input."""
+        told = np.flatnonzero(self.items[:place] < self.n_items)
+        visit = Visit.of(self.items[told], self.kinds[told])
+        return Case(self.number, visit, int(self.times[place - 1]), np.unique(self.items[:place]), targets, later)
+
+
+def _sessions(split: Split) -> Iterator[_Session]:
+    test = split.test
+    for number, (begin, end) in enumerate(zip(test.starts[:-1].tolist(), test.starts[1:].tolist(), strict=True)):
+        yield _Session(number, test.items[begin:end], test.kinds[begin:end], test.times[begin:end], len(split.item_ids))
+
+
+def next_clicks(split: Split) -> Iterator[Case]:
+    """Each view of test but a session's first row, with all before it."""
+    for session in _sessions(split):
+        views = session.kinds == VIEW
+        for place in range(1, len(views)):
             if views[place]:
-                told = np.flatnonzero(known[:place])
-                visit = Visit.of(items[told], kinds[told])
-                later = items[place:][views[place:]]
-                yield Case(session, visit, int(times[place - 1]), np.unique(items[:place]), later)
+                later = session.items[place:][views[place:]]
+                yield session.case(place, later[:1], later)
+
+
+def first_carts(split: Split) -> Iterator[Case]:
+    """What each session of test puts in the cart, or buys, first, with the views before it; none before: no case.
+
+    All that comes at that moment is right: an order may have several items and no cart before it.
+    """
+    for session in _sessions(split):
+        wanted = session.kinds != VIEW
+        if not wanted.any() or not (place := int(wanted.argmax())):
+            continue
+        at_once = wanted & (session.kinds == session.kinds[place]) & (session.times == session.times[place])
+        yield session.case(place, np.unique(session.items[at_once]), session.items[wanted])
 
 
 def play(
     ranker: Ranker,
     split: Split,
+    cases: Callable[[Split], Iterator[Case]] = next_clicks,
     *,
     cpu_ns: Callable[[], int] = time.process_time_ns,
     progress: Callable[[float], None] = lambda _done: None,
@@ -89,11 +118,12 @@ def play(
         began = cpu_ns()
         ranked = ranker.rank(case.visit, MOST + len(case.seen), case.now_s)
         took = cpu_ns() - began
-        whole.add(case, case.later, ranked.items[:MOST], ranked.probability[:MOST], took)
-        if case.target not in case.seen:
+        whole.add(case, ranked.items[:MOST], ranked.probability[:MOST], took)
+        unseen = case.targets[~np.isin(case.targets, case.seen)]
+        if len(unseen):
             new = ~np.isin(ranked.items, case.seen)
-            later = case.later[~np.isin(case.later, case.seen)]
-            fresh.add(case, later, ranked.items[new][:MOST], ranked.probability[new][:MOST], took)
+            rest = replace(case, targets=unseen, later=case.later[~np.isin(case.later, case.seen)])
+            fresh.add(rest, ranked.items[new][:MOST], ranked.probability[new][:MOST], took)
         if done % 100 == 0:
             progress(done / total)
     progress(1.0)
@@ -107,10 +137,9 @@ class _Tally:
         self._probabilities: list[NDArray[np.float32]] = []
         self._shown = np.zeros(len(popularity), np.int64)
 
-    def add(self, case: Case, later: Ints, items: Ints, probability: NDArray[np.float32], took_ns: int) -> None:
-        """later: the views that count, the target first."""
-        places = np.flatnonzero(items == later[0])
-        remaining = np.unique(later)
+    def add(self, case: Case, items: Ints, probability: NDArray[np.float32], took_ns: int) -> None:
+        places = np.flatnonzero(np.isin(items, case.targets))
+        remaining = np.unique(case.later)
         popularity = float(self._popularity[items].mean()) if len(items) else float("nan")
         found = int(np.isin(items, remaining).sum())
         rank = int(places[0]) + 1 if len(places) else 0

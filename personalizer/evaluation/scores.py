@@ -12,16 +12,22 @@ from personalizer.evaluation.protocol import MOST, Played
 
 __all__ = ["SEED", "Evaluated", "Gain", "best_of", "gain", "plain", "scores"]
 
+CART_FIGURES: Final = ("n", "hr@1", "hr@10", "hr@20", "mrr@20", "hr@1_se", "hr@10_se")
 SEED: Final = 20  # of the bootstrap and of the fit: the same run says the same
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One model on one split. fit_s: wall time; fit_cpu_s: processor time. fresh: what is new to the visitor alone."""
+    """One model on one split. fit_s: wall time; fit_cpu_s: processor time. fresh: what is new to the visitor alone.
+
+    cart, fresh_cart: the same of what is put in the cart first; no predictions where the log does not say.
+    """
 
     model: str
     whole: Played
     fresh: Played
+    cart: Played
+    fresh_cart: Played
     fit_s: float
     fit_cpu_s: float
     about: Mapping[str, object] = field(default_factory=dict)
@@ -60,6 +66,8 @@ def scores(played: Played) -> dict[str, float]:
         "coverage@20": metrics.coverage(played.shown),
         "popularity@20": metrics.mean_popularity(played.popularity),
         "hr@20_se": metrics.standard_error(metrics.hits(ranks, MOST), sessions),
+        "hr@10_se": metrics.standard_error(metrics.hits(ranks, 10), sessions),
+        "hr@1_se": metrics.standard_error(metrics.hits(ranks, 1), sessions),
         "mrr@20_se": metrics.standard_error(metrics.reciprocal(ranks, MOST), sessions),
         "ece": metrics.calibration_error(metrics.reliability(*first_forecasts(played))),
         "mean_ms": float(took_ms.mean()) if len(took_ms) else math.nan,
@@ -75,10 +83,12 @@ def first_forecasts(played: Played) -> tuple[metrics.Floats, metrics.Floats]:
 
 
 def gain(metric: str, ours: Played, other: str, theirs: Played) -> Gain:
-    """metric: hr@20 or mrr@20. Both must have played the same split."""
-    of = {"hr@20": metrics.hits, "mrr@20": metrics.reciprocal}[metric]
+    """metric: hr@… or mrr@…, of any length. Both must have played the same cases."""
+    name, _, most = metric.partition("@")
+    of = {"hr": metrics.hits, "mrr": metrics.reciprocal}[name]
     rng = np.random.default_rng(SEED)
-    return Gain(metric, other, *metrics.difference(of(ours.ranks, MOST), of(theirs.ranks, MOST), ours.sessions, rng))
+    found = metrics.difference(of(ours.ranks, int(most)), of(theirs.ranks, int(most)), ours.sessions, rng)
+    return Gain(metric, other, *found)
 
 
 def best_of(metric: str, played: Mapping[str, Played]) -> str:
@@ -87,15 +97,24 @@ def best_of(metric: str, played: Mapping[str, Played]) -> str:
 
 
 def plain(one: Evaluated) -> dict[str, object]:
-    """As JSON has it: one object, null where a figure makes no sense. What is new alone stands in `unseen`."""
+    """As JSON has it: one object, null where a figure makes no sense. What is new alone stands in `unseen`.
+
+    `first_cart` is about what is put in the cart first.
+    """
     return {
         "model": one.model,
         **_rounded(scores(one.whole)),
         "fit_s": round(one.fit_s, 3),
         "fit_cpu_s": round(one.fit_cpu_s, 3),
         "unseen": _rounded(scores(one.fresh)),
+        "first_cart": _cart(one.cart) | {"unseen": _cart(one.fresh_cart)},
         **one.about,
     }
+
+
+def _cart(played: Played) -> dict[str, object]:
+    found = _rounded(scores(played))
+    return {name: found[name] for name in CART_FIGURES}
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float | None]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from personalizer.evaluation.baselines import BASELINES, BestSellers, SessionKnn, Together
+from personalizer.evaluation.baselines import BASELINES, BestSellers, BoughtTogether, SessionKnn, Together
 from personalizer.evaluation.ranker import Ranker
 from personalizer.models.behaviour import CART, PURCHASE, VIEW, Behaviour
 from personalizer.models.next_item import Visit
@@ -101,6 +101,29 @@ def test_companions_by_hand() -> None:
         BULB: pytest.approx(6 / 7),
         RUG: pytest.approx(1 / np.sqrt(7 * 12)),
     }
+
+
+def test_who_saw_this_bought_that_by_hand() -> None:
+    # Three sessions saw the lamp; two of them bought a bulb, of three sessions that did.
+    rows = [
+        (1, LAMP, VIEW),
+        (1, BULB, CART),
+        (2, LAMP, VIEW),
+        (2, BULB, PURCHASE),
+        (3, LAMP, VIEW),
+        (4, BULB, CART),
+        (4, BULB, CART),
+    ]
+    sessions, items, kinds = (np.array(column) for column in zip(*rows, strict=True))
+    ranker = BoughtTogether(Behaviour.of_rows(sessions, items, kinds, np.arange(len(rows))), 2)
+    items, scores = ranker._bought.row(LAMP)
+    assert items.tolist() == [BULB]
+    assert scores.tolist() == [pytest.approx(2 / np.sqrt(3 * 3))]
+    assert asked(ranker, LAMP) == [BULB]
+
+
+def test_without_carts_nobody_bought_anything() -> None:
+    assert asked(fitted("bought-together"), LAMP, RUG) == []
 
 
 def test_sessions_like_this_one_speak() -> None:

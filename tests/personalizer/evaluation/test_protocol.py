@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from personalizer.evaluation.log import read_log
-from personalizer.evaluation.protocol import MOST, cases, play
+from personalizer.evaluation.protocol import MOST, first_carts, next_clicks, play
 from personalizer.evaluation.split import split_of
 from personalizer.models.next_item import Ranked, Visit
 from tests.personalizer.evaluation.test_split import split
@@ -77,7 +77,7 @@ def test_cart_and_purchase_are_told_but_not_predicted(tmp_path: Path) -> None:
         "9,a,1,view\n9,a,2,cart\n9,b,3,view\n9,b,4,purchase\n",
         "SessionId,ItemId,Time,Kind\n",
     )
-    (case,) = cases(found)
+    (case,) = next_clicks(found)
     assert (case.visit.items.tolist(), case.visit.kinds.tolist(), case.later.tolist()) == ([0, 0], [0, 1], [1])
 
 
@@ -107,8 +107,29 @@ def test_tells_how_far_it_is(tmp_path: Path) -> None:
     assert told[-1] == 1.0
 
 
+KINDS = "SessionId,ItemId,Time,Kind\n"
+
+
+def test_the_first_cart_is_predicted_from_the_views_before_it(tmp_path: Path) -> None:
+    test = "9,a,1,view\n9,b,2,view\n9,b,3,cart\n9,c,4,view\n9,c,5,purchase\n8,a,6,cart\n7,a,7,view\n7,b,8,view\n"
+    found = split(tmp_path, "1,a,1,view\n1,b,2,view\n1,c,3,view\n", test, KINDS)
+    (case,) = first_carts(found)  # session 8 has no view before it, session 7 no cart
+    assert (case.visit.items.tolist(), case.targets.tolist(), case.later.tolist()) == ([0, 1], [1], [1, 2])
+    whole, fresh = play(Fixed([0, 1]), found, first_carts)
+    assert whole.ranks.tolist() == [2]
+    assert len(fresh.ranks) == 0  # b had been seen
+
+
+def test_any_item_of_an_order_is_right(tmp_path: Path) -> None:
+    test = "9,a,1,view\n9,a,5,purchase\n9,c,5,purchase\n9,b,5,purchase\n"
+    found = split(tmp_path, "1,a,1,view\n1,b,2,view\n1,c,3,view\n", test, KINDS)
+    whole, fresh = play(Fixed([2, 0, 1]), found, first_carts)
+    assert (whole.ranks.tolist(), whole.found.tolist(), whole.remaining.tolist()) == ([1], [3], [3])
+    assert (fresh.ranks.tolist(), fresh.found.tolist(), fresh.remaining.tolist()) == ([1], [2], [2])
+
+
 @pytest.mark.long
 def test_the_largest_standard_split_has_its_known_size() -> None:
     folder = real_log().parents[1] / "splits"
     found = split_of(*(read_log(folder / f"retailrocket_7d_{side}.csv.gz") for side in ("train", "test")))
-    assert sum(1 for _ in cases(found)) == 19_907
+    assert sum(1 for _ in next_clicks(found)) == 19_907

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from personalizer.evaluation.protocol import play
 from personalizer.evaluation.scores import Evaluated
-from personalizer.evaluation.tables import compared, remarks, score_table
+from personalizer.evaluation.tables import cart_table, compared, remarks, score_table
 from tests.personalizer.evaluation.test_protocol import Fixed
 from tests.personalizer.evaluation.test_scores import TRAIN, played
 from tests.personalizer.evaluation.test_split import split
@@ -55,7 +55,15 @@ def test_simple_models_alone_are_not_compared(tmp_path: Path) -> None:
 def test_tells_what_must_be_known_of_the_data(tmp_path: Path) -> None:
     found = split(tmp_path, "1,a,1\n1,b,20\n", "9,new,10\n8,a,11\n")
     whole, fresh = play(Fixed([0]), found)
-    lines = remarks(found, [Evaluated("fixed", whole, fresh, 0, 0)])
+    lines = remarks(found, [Evaluated("fixed", whole, fresh, whole, fresh, 0, 0)])
     assert "1 items of test (50.0% of its events) are not in train" in lines[0]
     assert "train goes on for 10 s after test has begun" in lines[1]
     assert "nothing to predict" in lines[2]
+
+
+def test_first_carts_stand_beside_those_of_new_items(tmp_path: Path) -> None:
+    whole, fresh = played(tmp_path, [1, 2])
+    text = drawn(cart_table({"fixed": whole}, {"fixed": fresh}))
+    assert "(4 carts), and of what the session had not viewed (3)" in text
+    assert "new: hit@10" in text
+    assert "0.667" in text  # of three new items two are among ten
