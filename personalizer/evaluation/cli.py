@@ -1,8 +1,9 @@
 """`baliza evaluate`: how good the offers' model is, beside the simple answers, on a log or on the shop's own history."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from baliza import stores
+from baliza.errors import NotFound
+from baliza.settings import load_settings
+from baliza.sites import Site, load_sites
+from baliza.stores import History, call
 from personalizer import learning_data
+from personalizer.days import DayFiles
+from personalizer.evaluation.history import read_split
 from personalizer.evaluation.log import read_log
 from personalizer.evaluation.models import MODELS, OURS, evaluated, worth_playing
 from personalizer.evaluation.plots import bars_svg, latency_svg, reliability_svg
@@ -19,8 +27,11 @@ from personalizer.evaluation.protocol import Played
 from personalizer.evaluation.scores import Evaluated, plain
 from personalizer.evaluation.split import Split, split_of
 from personalizer.evaluation.tables import cart_table, compared, remarks, score_table
+from personalizer.train import DAYS
 
 __all__ = ["evaluate"]
+
+QUERY_TIMEOUT_S: Final = 120.0  # of silence
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -33,24 +44,34 @@ PARTS: Final = (
 
 
 @click.command()
-@click.option("--train", type=FILE, required=True, help="CSV with SessionId,ItemId,Time: what is learned from.")
-@click.option("--test", type=FILE, required=True, help="CSV of the same form: what is predicted, click by click.")
+@click.option("--train", type=FILE, help="CSV with SessionId,ItemId,Time: what is learned from.")
+@click.option("--test", type=FILE, help="CSV of the same form: what is predicted, click by click.")
+@click.option("--site", help="Whose history to take where no files are given; needed when there are several sites.")
 @click.option("--model", "models", multiple=True, type=click.Choice(list(MODELS)), help="Only this one; may be given again.")
 @click.option("--plot", type=FOLDER, help="Folder, made when it is not there, for pictures (SVG).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, of one model, on standard output.")
-def evaluate(train: Path, test: Path, models: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
+def evaluate(
+    train: Path | None, test: Path | None, site: str | None, models: tuple[str, ...], plot: Path | None, as_json: bool
+) -> None:
     """How good the offers are: what visitors clicked next beside what a model would have ranked.
+
+    Without files: on the shop's own history, of which the last day is test.
 
     \b
     Examples:
+        baliza evaluate --site demo
         baliza evaluate --train train.csv.gz --test test.csv.gz
         baliza evaluate --train train.csv --test test.csv --model session-knn --json
     """
     if as_json and len(models) > 1:
         raise click.UsageError("--json tells of one model: give --model once")
+    if (train is None) != (test is None):
+        raise click.UsageError("--train and --test belong together: give both, or neither to take the shop's own history")
+    if train and site:
+        raise click.UsageError("--site is for the shop's own history: leave it out with --train and --test")
     with _progress() as tell:
         tell("reading", 0.0)
-        split = split_of(read_log(train), read_log(test))
+        split = split_of(read_log(train), read_log(test)) if train and test else _own(site, tell)
         chosen = models or ((OURS,) if as_json else worth_playing(split))
         found = [evaluated(name, split, tell) for name in chosen]
     if plot:
@@ -60,6 +81,26 @@ def evaluate(train: Path, test: Path, models: tuple[str, ...], plot: Path | None
         click.echo(json.dumps(plain(found[0]), allow_nan=False))
     else:
         _show(split, found)
+
+
+def _own(name: str | None, tell: learning_data.Progress) -> Split:
+    settings = load_settings()
+    with stores.redis(settings) as redis:
+        site = _one_site(call(lambda: load_sites(redis)).by_name, name)
+    client = stores.clickhouse(settings, QUERY_TIMEOUT_S)
+    try:
+        files = DayFiles(settings.model_dir / site.name / DAYS)
+        return read_split(History(lambda: client), settings, site, datetime.now(UTC), files, tell)
+    finally:
+        client.disconnect()
+
+
+def _one_site(known: Mapping[str, Site], name: str | None) -> Site:
+    if name is None and len(known) != 1:
+        raise click.UsageError(f"say with --site which of these: {', '.join(sorted(known)) or 'there is none yet'}")
+    if name is not None and name not in known:
+        raise NotFound(f"there is no site named {name!r}; `baliza site list` shows all")
+    return known[name or next(iter(known))]
 
 
 def _show(split: Split, found: Sequence[Evaluated]) -> None:
