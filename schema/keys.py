@@ -68,18 +68,6 @@ def seen_before(partition: int, site: str, visitor_id: str) -> str:
     return f"{{p{partition}}}:seen1:{site}:{visitor_id}"
 
 
-def of_observation(partition: int, site: str, visitor_id: str) -> tuple[str, ...]:
-    """All keys that one observation touches, in the order of the function library."""
-    return (
-        visitor(partition, site, visitor_id),
-        seen(partition, site, visitor_id),
-        events(partition),
-        carts(partition, site),
-        abandoned(partition, site),
-        seen_before(partition, site, visitor_id),
-    )
-
-
 def events(partition: int) -> str:
     return f"{{p{partition}}}:events"
 
@@ -151,7 +139,7 @@ def mark(tag: str) -> str:
     return f"{{{tag}}}:mark"
 
 
-def event_hash(site: str, visitor_id: str, event_id: str) -> str:
+def event_hash(site: str, visitor_id: str, event_id: str) -> bytes:
     """11 characters (64 bits) that stand for an event id of this visitor in the dedupe set and name the session it opens."""
     digest = blake2b(f"{site}\0{visitor_id}\0{event_id}".encode(), digest_size=8).digest()
-    return b2a_base64(digest)[:11].translate(_URL_SAFE).decode()
+    return b2a_base64(digest)[:11].translate(_URL_SAFE)

@@ -1,12 +1,13 @@
 """The visitor profile as it lies in Redis, written by schema/redis, read by whoever serves a visitor.
 
-The stored form is terse and made for cheap changes (see the function library): a head of numbers, texts, and lists that are
-packed each on its own. The types here give it its names. Times are milliseconds since the epoch, UTC; money is whole
-micro-units of the currency; -1 stands for a price that nobody said.
+The stored form is terse and made for cheap changes (see the function library): numbers, texts, and a rest of texts and
+packed lists that few events touch. The types here give it its names. Times are milliseconds since the epoch, UTC; money is
+whole micro-units of the currency; -1 stands for a price that nobody said.
 """
 
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -126,28 +127,35 @@ class VisitorProfile(Struct):
     customer_id: str | None = None
 
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 NUMBERS: Final = (
     "first_seen_at", "last_seen_at", "sessions", "seen_until", "seen_before_until", "expires_at", "known_since",
-    "last_viewed_at", "cart_changed_at", "cart_based_at", "cart_pieces", "cart_value", "opened_at", "started_at", "ended_at",
-    "events", "page_views", "item_views", "cart_adds", "orders_in_session",
-)  # fmt: skip
-TEXTS: Final = (
-    "customer_id", "recent", "cart_currency", "session_id", "landing_url", "referrer", "search_term", "links", "past",
-    "viewed", "orders", "cart_lines", "revenue", "categories",
+    "last_viewed_at", "viewed_items", "cart_changed_at", "cart_based_at", "cart_pieces", "cart_value", "opened_at",
+    "started_at", "ended_at", "events", "page_views", "item_views", "cart_adds", "orders_in_session", "landed",
+    "viewed_categories",
 )  # fmt: skip
 HEAD: Final = struct.Struct(f"<B{len(NUMBERS)}d")
-LENGTH: Final = struct.Struct("<I")
+# Each behind its length, in as many bytes as struct's letter says.
+TEXTS: Final = {
+    "customer_id": "H", "cart_currency": "B", "session_id": "B", "recent": "H", "viewed": "I", "categories": "I",
+    "rest": "I",
+}  # fmt: skip
+REST: Final = dict.fromkeys(("landing", "search_term", "revenue", "past", "links", "orders", "cart_lines"), "I")
+# Fields of a viewed item, each behind a NUL and its letter, and a \1 before them all. Rows stand in one text, and so do
+# categories with their counts.
+VIEWED_ROW: Final = "\1\0i{}\0c{}\0n{}\0x{}\0p{}\0t{}\0v"
+_viewed_row = re.compile("\1\0i(.*?)\0c(.*?)\0n(.*?)\0x(.*?)\0p(-?\\d+)\0t(\\d+)\0v(\\d+)", re.DOTALL)
+_category = re.compile("\0c(.*?)\0n(\\d+)", re.DOTALL)
 _links = msgspec.msgpack.Decoder(list[Link])
 _past = msgspec.msgpack.Decoder(list[PastSession])
 _orders = msgspec.msgpack.Decoder(list[Order])
 _lines = msgspec.msgpack.Decoder(list[CartLine])
 _revenue = msgspec.msgpack.Decoder(list[Revenue])
-_counts = msgspec.msgpack.Decoder(list[str | int])
-_viewed = msgspec.msgpack.Decoder(list[msgspec.Raw])
-_id = msgspec.msgpack.Decoder(str)
-_viewed_row = msgspec.msgpack.Decoder(tuple[str, str, int, int, int, str])
 _EMPTY_LIST: Final = b"\x90"
+# What the profile counts of an event, by its type; as in the function library. All others are 0.
+KINDS: Final = {
+    "page_view": 1, "view_item": 2, "add_to_cart": 3, "remove_from_cart": 4, "sync_cart": 5, "purchase": 6,
+}  # fmt: skip
 
 
 def decode_profile(stored: bytes) -> VisitorProfile:
@@ -157,19 +165,23 @@ def decode_profile(stored: bytes) -> VisitorProfile:
         if layout != LAYOUT:
             raise msgspec.ValidationError(f"expected a profile of layout {LAYOUT}, got {layout}")
         number = dict(zip(NUMBERS, map(int, values), strict=True))
-        text = dict(zip(TEXTS, _texts(stored), strict=True))
-        return _profile(number, text)
+        text = _texts(stored, HEAD.size, TEXTS)
+        rest = _texts(text["rest"], 0, REST) if text["rest"] else dict.fromkeys(REST, b"")
+        return _profile(number, text | rest)
     except (struct.error, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise msgspec.ValidationError(f"expected a visitor profile, got {len(stored)} bytes of something else") from error
 
 
-def _texts(stored: bytes) -> Iterator[bytes]:
-    at = HEAD.size
-    for _ in TEXTS:
-        (length,) = LENGTH.unpack_from(stored, at)
-        at += LENGTH.size
-        yield stored[at : at + length]
-        at += length
+def _texts(stored: bytes, at: int, names: Mapping[str, str]) -> dict[str, bytes]:
+    found = {}
+    for name, letter in names.items():
+        (length,) = struct.unpack_from(f"<{letter}", stored, at)
+        begin = at + struct.calcsize(f"<{letter}")
+        at = begin + length
+        found[name] = stored[begin:at]
+    if at != len(stored):
+        raise ValueError(f"expected {at} bytes, got {len(stored)}")
+    return found
 
 
 def _profile(number: dict[str, int], text: dict[str, bytes]) -> VisitorProfile:
@@ -180,7 +192,7 @@ def _profile(number: dict[str, int], text: dict[str, bytes]) -> VisitorProfile:
         sessions=number["sessions"],
         links=_links.decode(text["links"] or _EMPTY_LIST),
         past=_past.decode(text["past"] or _EMPTY_LIST),
-        viewed=list(_viewed_items(text["viewed"] or _EMPTY_LIST)),
+        viewed=_viewed(text["viewed"].decode()),
         orders=_orders.decode(text["orders"] or _EMPTY_LIST),
         cart=Cart(text["cart_currency"].decode(), number["cart_changed_at"], number["cart_based_at"], lines),
         session=_session(number, text) if text["session_id"] else None,
@@ -189,7 +201,7 @@ def _profile(number: dict[str, int], text: dict[str, bytes]) -> VisitorProfile:
 
 
 def _session(number: dict[str, int], text: dict[str, bytes]) -> LiveSession:
-    counts = _counts.decode(text["categories"] or _EMPTY_LIST)
+    landing_url, _, referrer = text["landing"].decode().partition("\0")
     return LiveSession(
         session_id=text["session_id"].decode(),
         opened_at=number["opened_at"],
@@ -201,19 +213,30 @@ def _session(number: dict[str, int], text: dict[str, bytes]) -> LiveSession:
         cart_adds=number["cart_adds"],
         orders=number["orders_in_session"],
         revenue=_revenue.decode(text["revenue"] or _EMPTY_LIST),
-        landing_url=text["landing_url"].decode(),
-        referrer=text["referrer"].decode(),
+        landing_url=landing_url,
+        referrer=referrer,
         search_term=text["search_term"].decode(),
-        categories=[CategoryCount(str(name), int(views)) for name, views in zip(counts[::2], counts[1::2], strict=True)],
+        categories=_categories(text["categories"].decode()),
     )
 
 
-def _viewed_items(packed: bytes) -> Iterator[ViewedItem]:
-    found = _viewed.decode(packed)
-    for item_id, row in zip(found[::2], found[1::2], strict=True):
-        yield ViewedItem(_id.decode(item_id), *_viewed_row.decode(_content(bytes(row))))
+def _viewed(rows: str) -> list[ViewedItem]:
+    return [
+        ViewedItem(item_id, category, name, int(views), int(at), int(price), currency)
+        for item_id, category, name, currency, price, at, views in _rows_of(_viewed_row, rows)
+    ]
 
 
-def _content(packed: bytes) -> bytes:
-    """What is in a packed byte string; cmsgpack writes them as texts, which they are not."""
-    return packed[{0xD9: 2, 0xDA: 3, 0xDB: 5}.get(packed[0], 1) :]
+def _categories(rows: str) -> list[CategoryCount]:
+    return [CategoryCount(category, int(views)) for category, views in _rows_of(_category, rows)]
+
+
+def _rows_of(row: re.Pattern[str], rows: str) -> Iterator[tuple[str, ...]]:
+    """The fields of each row. ValueError when there is something else between them."""
+    at = 0
+    while at < len(rows):
+        found = row.match(rows, at)
+        if found is None:
+            raise ValueError(f"expected rows, got something else at {at}")
+        yield found.groups()
+        at = found.end()

@@ -228,9 +228,10 @@ class Collector:
             # Not in the visitor's partition: that would say something about a visitor who wants nothing to be kept.
             last = receipt_command(context, context.received_ms % partitions)
         refusals = [refuse_command(each, context, decoded.shift_ms, partitions) for each in rejected]
-        marks: bytes = (yield [*refusals, last])[-1]
+        answer = (yield [*refusals, last])[-1]
         if not mine:
             return
+        marks: bytes = answer[0]
         tally.taken = marks.count(b"1")
         tally.duplicate += len(marks) - tally.taken
         if orders and (counted := [decoded.events[place] for place in orders if place in mine]):

@@ -1,13 +1,15 @@
 """A validated batch as one atomic call of the live store, and the call's answer back as a result."""
 
+import struct
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from baliza.settings import Settings
 from schema import keys
 from schema.events import Event, Item, to_micros
+from schema.profile import KINDS, VIEWED_ROW
 from tracker.beacon import Decoded
 
 __all__ = [
@@ -20,8 +22,10 @@ __all__ = [
     "claim_command",
     "hour_of",
     "observe_command",
+    "observed_events",
     "order_value_micros",
     "receipt_command",
+    "remembered_ms",
     "session_rules",
     "settle_command",
     "settling",
@@ -33,18 +37,29 @@ UNKNOWN_PRICE: Final = -1
 CLAIMED, COUNTED, HELD = 1, 0, 2
 NO_OUTCOME: Final = b"\x90"
 HOUR_MS: Final = 3_600_000
+OBSERVE: Final = "observe_v2"
+NOTHING_SAID: Final = b"\0\0\0\0"  # neither a customer nor a search
+VIEW_ITEM: Final = KINDS["view_item"]
+_BATCH: Final = struct.Struct("<dH").pack
+_EVENT: Final = struct.Struct("<H11sBdH").pack
+_TEXT: Final = struct.Struct("<H").pack
+_LONG_TEXT: Final = struct.Struct("<I").pack
+_VIEW: Final = struct.Struct("<HHI").pack
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def session_rules(settings: Settings) -> dict[str, int]:
-    """How sessions are cut, and for how long at least event ids are remembered, as the function library reads it."""
-    return {
-        "idle": settings.session_idle_s * 1000,
-        "max": settings.session_max_s * 1000,
-        "ttl": keys.VISITOR_TTL_MS,
-        # A browser may repeat an event that was taken for as long as a late one is accepted.
-        "dedupe": max(keys.DEDUPE_MIN_MS, settings.late_max_s * 1000),
-    }
+def remembered_ms(settings: Settings) -> int:
+    """For how long at least event ids are remembered.
+
+    A browser may repeat an event that was taken for as long as a late one is accepted.
+    """
+    return max(keys.DEDUPE_MIN_MS, settings.late_max_s * 1000)
+
+
+def session_rules(settings: Settings) -> bytes:
+    """How sessions are cut, and for how long profiles and event ids are kept, as the function library reads it."""
+    idle_ms, most_ms = settings.session_idle_s * 1000, settings.session_max_s * 1000
+    return struct.pack("<4d", idle_ms, most_ms, keys.VISITOR_TTL_MS, remembered_ms(settings))
 
 
 def hour_of(ms: int) -> int:
@@ -85,22 +100,17 @@ class Context(msgspec.Struct, rename=_SHORT, omit_defaults=True):
 
 
 def observe_command(
-    decoded: Decoded, places: Sequence[int], context: Context, rules: dict[str, int], partitions: int, now_ms: int = 0
+    decoded: Decoded, places: Sequence[int], context: Context, rules: bytes, partitions: int, now_ms: int = 0
 ) -> Command:
     """FCALL observe for the events at `places` of decoded.events (those neither dropped nor taken before).
 
     now_ms: the time, when that is not the time of receipt.
     """
-    site, visitor_id = context.site, context.visitor_id
-    events, times = decoded.events, decoded.times_ms
-    batch = {
-        "now": now_ms or context.received_ms,
-        "rules": rules,
-        "visitor": visitor_id,
-        "events": [_projection(events[n], times[n], n, site, visitor_id) for n in places],
-    }
-    names = keys.of_observation(keys.partition_of(visitor_id, partitions), site, visitor_id)
-    return ("FCALL", "observe_v1", 6, *names, _encode(batch), decoded.body, _encode(context))
+    visitor_id = context.visitor_id
+    partition = keys.partition_of(visitor_id, partitions)
+    names = (keys.visitor(partition, context.site, visitor_id), keys.events(partition))
+    observed = observed_events(decoded, places, context, now_ms or context.received_ms)
+    return ("FCALL", OBSERVE, 2, *names, rules, observed, decoded.body, _encode(context))
 
 
 def claim_command(event: Event, context: Context, partitions: int) -> Command:
@@ -136,23 +146,49 @@ def order_value_micros(event: Event) -> int:
     return sum(to_micros(item.price) * item.quantity for item in event.items if item.price is not None)
 
 
-def _projection(event: Event, at_ms: int, place: int, site: str, visitor_id: str) -> dict[str, Any]:
-    """The part of an event that the profile is made of; names as in schema/redis."""
-    page = event.page
-    return {
-        "n": place,
-        "h": keys.event_hash(site, visitor_id, event.event_id),
-        "e": event.type,
-        "t": at_ms,
-        "u": page.url if page else "",
-        "r": page.referrer if page else "",
-        "c": event.customer_id or "",
-        "x": event.currency or "",
-        "m": order_value_micros(event) if event.type == "purchase" else 0,
-        "d": event.transaction_id or "",
-        "q": event.search_term,
-        "i": [_item(item) for item in event.items],
-    }
+def observed_events(decoded: Decoded, places: Sequence[int], context: Context, now_ms: int) -> bytes:
+    """The part of a batch that the profile is made of, as read_batch() of the function library reads it."""
+    site, visitor_id = context.site, context.visitor_id
+    events, times = decoded.events, decoded.times_ms
+    parts = [_BATCH(now_ms, len(places))]
+    for n in places:
+        parts += _observed(events[n], times[n], n, site, visitor_id)
+    return b"".join(parts)
+
+
+def _observed(event: Event, at_ms: int, place: int, site: str, visitor_id: str) -> tuple[bytes, ...]:
+    """One event in pieces: each text stands behind its length."""
+    page, kind = event.page, KINDS.get(event.type, 0)
+    landing = f"{page.url}\0{page.referrer}".encode() if page and (page.url or page.referrer) else b""
+    more = b"" if kind < VIEW_ITEM else _views(event, at_ms) if kind == VIEW_ITEM else _sale(event)
+    hashed = keys.event_hash(site, visitor_id, event.event_id)
+    head = _EVENT(place, hashed, kind, at_ms, len(landing))
+    if not (event.customer_id or event.search_term):
+        return (head, landing, NOTHING_SAID, _LONG_TEXT(len(more)), more)
+    customer, search = (event.customer_id or "").encode(), event.search_term.encode()
+    return (head, landing, _TEXT(len(customer)), customer, _TEXT(len(search)), search, _LONG_TEXT(len(more)), more)
+
+
+def _views(event: Event, at_ms: int) -> bytes:
+    """The rows of the profile that viewed items become, all but how often they were viewed.
+
+    Each stands behind three lengths: of what it begins with, of its category, and its own.
+    """
+    parts: list[bytes] = []
+    currency = event.currency or ""
+    for item in event.items:
+        price = UNKNOWN_PRICE if item.price is None else to_micros(item.price)
+        row = VIEWED_ROW.format(item.item_id, item.item_category, item.item_name, currency, price, at_ms).encode()
+        begin = len(item.item_id.encode()) + 5
+        parts += (_VIEW(begin, len(item.item_category.encode()), len(row)), row)
+    return b"".join(parts)
+
+
+def _sale(event: Event) -> bytes:
+    """Of what changes the cart: currency, value of an order and its id, and the items."""
+    value = order_value_micros(event) if event.type == "purchase" else 0
+    items = [_item(item) for item in event.items]
+    return _encode((event.currency or "", value, event.transaction_id or "", items))
 
 
 def _item(item: Item) -> tuple[str, int, int, str, str]:

@@ -25,6 +25,7 @@ from tracker.observe import (
     claim_command,
     observe_command,
     receipt_command,
+    remembered_ms,
     session_rules,
     settle_command,
 )
@@ -112,11 +113,11 @@ class Again:
         marks = self._move(kept, observe_command(decoded, [0], said, self._rules, partitions, self._now_ms()))
         if event.type == "purchase":
             self._do(settle_command(event, said, partitions))
-        return Fate(TAKEN if marks == b"1" else DUPLICATE)
+        return Fate(TAKEN if marks == [b"1"] else DUPLICATE)
 
     def _is_in_history(self, decoded: Decoded, said: Context) -> bool:
         """Whether it came again and was taken so long ago that the live store has forgotten it."""
-        if self._now_ms() - said.received_ms <= self._rules["dedupe"]:
+        if self._now_ms() - said.received_ms <= remembered_ms(self._settings):
             return False
         at_s = decoded.times_ms[0] // 1000
         day_s = 24 * 3600

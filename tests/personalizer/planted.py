@@ -7,13 +7,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from baliza.settings import Settings
 from baliza.stores import RedisClient
 from personalizer.learning_data import Interactions, Items, Parameters
 from personalizer.models.model import ItemFacts, Model
 from personalizer.train import learn
 from schema import keys
+from schema.events import Event
 from schema.profile import BoughtItem, Cart, CartLine, Order, ViewedItem, VisitorProfile
 from tests.support.rows import event_row
+from tracker.beacon import Decoded
+from tracker.observe import Context, observe_command, session_rules
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -84,20 +88,19 @@ def profile(
 
 def observe(redis: RedisClient, visitor_id: str, type_: str, items: Sequence[str] = (), **given: Any) -> None:
     """One event through the live store's own function, as the collector calls it."""
-    at_ms = given.get("at_ms", NOW_MS)
-    site, partition = given.get("site", "demo"), keys.partition_of(visitor_id, PARTITIONS)
-    event = {
-        "n": 0, "h": keys.event_hash(site, visitor_id, f"{type_}{at_ms}{items}"), "e": type_, "t": at_ms, "u": "", "r": "",
-        "c": given.get("customer_id", ""), "x": "EUR", "m": 0, "d": f"T-{at_ms}" if type_ == "purchase" else "", "q": "",
-        "i": [[item, 1, 39_900_000, item.title(), SHOP.get(item, "")] for item in items],
+    at_ms, site = given.get("at_ms", NOW_MS), given.get("site", "demo")
+    said = {
+        "event_id": f"{type_}{at_ms}{items}", "type": type_, "occurred_at": datetime.fromtimestamp(at_ms / 1000, UTC),
+        "customer_id": given.get("customer_id") or None, "currency": "EUR",
+        "value": 0 if type_ == "purchase" else None, "transaction_id": f"T-{at_ms}" if type_ == "purchase" else None,
+        "items": [
+            {"item_id": item, "price": "39.9", "item_name": item.title(), "item_category": SHOP.get(item, "")}
+            for item in items
+        ],
     }  # fmt: skip
-    rules = {"idle": 1_800_000, "max": 86_400_000, "ttl": keys.VISITOR_TTL_MS, "dedupe": 259_200_000}
-    batch = {"now": at_ms, "rules": rules, "visitor": visitor_id, "events": [event]}
-    names = (
-        keys.visitor(partition, site, visitor_id), keys.seen(partition, site, visitor_id), keys.events(partition),
-        keys.carts(partition, site), keys.abandoned(partition, site), keys.seen_before(partition, site, visitor_id),
-    )  # fmt: skip
-    redis.fcall("observe_v1", len(names), *names, msgspec.msgpack.encode(batch), b"{}", b"")
+    decoded = Decoded("", visitor_id, [msgspec.convert(said, Event)], [at_ms], b"{}")
+    context = Context(site, visitor_id, at_ms, "server", trusted=True)
+    redis.execute_command(*observe_command(decoded, [0], context, session_rules(Settings()), PARTITIONS))
 
 
 def note_purchase(redis: RedisClient, customer_id: str, at_ms: int, site: str = "demo") -> None:

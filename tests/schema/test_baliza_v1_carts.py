@@ -8,8 +8,10 @@ import msgspec
 import pytest
 from redis.exceptions import ResponseError
 
+from baliza.settings import Settings
 from baliza.sites import SiteRegistry
 from schema import keys
+from schema.events import Event
 from tests.support.collecting import START, Shop, event
 from tests.support.live_profile import (
     PARTITIONS,
@@ -29,6 +31,8 @@ from tests.support.live_profile import (
     zset_of,
 )
 from tests.support.profiles import stored_profile
+from tracker.beacon import Decoded
+from tracker.observe import Context, observe_command, session_rules
 from tracker.request import Request
 
 pytestmark = pytest.mark.redis
@@ -298,13 +302,18 @@ def test_a_profile_that_makes_no_sense_loses_no_event(live: Shop, events: int) -
 
 
 def test_an_event_that_could_not_be_stored_is_no_duplicate_afterwards(live: Shop) -> None:
-    senseless = [{"h": name, "t": 1, "n": place, "e": "page_view"} for place, name in enumerate("ab")]
-    batch = msgspec.msgpack.encode({"now": 0, "rules": {}, "visitor": "v-1", "events": senseless})
-    kept = [key_of(), key_of(kind=keys.seen)]
-    others = [keys.events(keys.partition_of("v-1", PARTITIONS)), zset_of(keys.carts), zset_of(keys.abandoned)]
+    """What the collector never writes: its items are cut short, so neither the profile nor a new one takes it."""
+    an_event = msgspec.convert(add(0, event_id="e"), Event)
+    decoded = Decoded("", "v-1", [an_event], [1], b"{}")
+    command = list(
+        observe_command(decoded, [0], Context("demo", "v-1", 0, "browser", True), session_rules(Settings()), PARTITIONS)
+    )
+    names, packed = command[3:5], command[6]
+    assert isinstance(packed, bytes)
+    command[6] = packed[:-1]
     with pytest.raises(ResponseError):
-        live.redis.fcall("observe_v1", 6, *kept, *others, key_of(kind=keys.seen_before), batch, b"{}", b"")
-    assert live.redis.exists(*kept, *others) == 0
+        live.redis.execute_command(*command)
+    assert live.redis.exists(*names, zset_of(keys.carts), zset_of(keys.abandoned), key_of(kind=keys.seen)) == 0
 
 
 # --- lists of carts ---

@@ -36,5 +36,5 @@ def test_a_lease_and_what_it_guards_lie_in_one_slot() -> None:
 def test_an_event_hash_tells_site_visitor_and_event_apart() -> None:
     made = {keys.event_hash(*names) for names in [("a", "b", "c"), ("ab", "", "c"), ("a", "bc", ""), ("a", "b", "d")]}
     assert len(made) == 4
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]{11}", name) for name in made)
-    assert keys.event_hash("demo", "v-1", "e-1") == "1NUIDI0kNrk"
+    assert all(re.fullmatch(rb"[A-Za-z0-9_-]{11}", name) for name in made)
+    assert keys.event_hash("demo", "v-1", "e-1") == b"1NUIDI0kNrk"

@@ -1,5 +1,6 @@
 """A validated batch as commands of the live store."""
 
+import struct
 from decimal import Decimal
 from typing import Any
 
@@ -16,8 +17,10 @@ from tracker.observe import (
     Context,
     claim_command,
     observe_command,
+    observed_events,
     order_value_micros,
     receipt_command,
+    remembered_ms,
     session_rules,
     settle_command,
 )
@@ -34,24 +37,32 @@ def test_all_keys_of_an_observation_lie_in_one_partition() -> None:
     body = msgspec.json.encode({"events": [event(), event("view_item", item="A")]})
     decoded = decode(body, TimeWindow(NOW_MS, None, 0))
     command = observe_command(decoded, [0, 1], CONTEXT, session_rules(Settings()), 64)
-    assert command[:3] == ("FCALL", "observe_v1", 6)
+    assert command[:3] == ("FCALL", "observe_v2", 2)
     tag = f"{{p{keys.partition_of('v-1', 64)}}}"
-    assert all(str(key).startswith(tag) for key in command[3:9])
-    assert command[10] == body
+    assert all(str(key).startswith(tag) for key in command[3:5])
+    assert command[5] == session_rules(Settings())
+    assert command[7] == body
 
 
 def test_only_the_places_asked_for_are_observed() -> None:
     decoded = decode(msgspec.json.encode({"events": [event(), event(), event("search")]}), TimeWindow(NOW_MS, None, 0))
-    command = observe_command(decoded, [0, 2], CONTEXT, {"idle": 1, "max": 2, "ttl": keys.VISITOR_TTL_MS, "dedupe": 3}, 64)
-    sent = msgspec.msgpack.decode(command[9])  # type: ignore[arg-type]
-    assert [(each["n"], each["e"]) for each in sent["events"]] == [(0, "page_view"), (2, "search")]
-    assert sent["rules"] == {"idle": 1, "max": 2, "ttl": keys.VISITOR_TTL_MS, "dedupe": 3}
+    sent = observed_events(decoded, [0, 2], CONTEXT, 7)
+    assert struct.unpack_from("<dH", sent) == (7.0, 2)
+    place, hashed, kind, at_ms, landing = struct.unpack_from("<H11sBdH", sent, 10)
+    assert (place, hashed) == (0, keys.event_hash("demo", "v-1", decoded.events[0].event_id))
+    assert (kind, at_ms) == (1, decoded.times_ms[0])
+    assert struct.unpack_from("<HHI", sent, 34 + landing) == (0, 0, 0)
+    place, _, kind, *_ = struct.unpack_from("<H11sBd", sent, 34 + landing + 8)
+    assert (place, kind) == (2, 0)
+
+
+def test_how_sessions_are_cut_and_for_how_long_what_is_kept() -> None:
+    assert struct.unpack("<4d", session_rules(Settings())) == (1_800_000, 86_400_000, keys.VISITOR_TTL_MS, 259_200_000)
 
 
 def test_ids_are_remembered_for_as_long_as_late_events_are_taken_and_a_day_at_least() -> None:
-    cut = {"idle": 1_800_000, "max": 86_400_000, "ttl": keys.VISITOR_TTL_MS}
-    assert session_rules(Settings()) == cut | {"dedupe": 259_200_000}
-    assert session_rules(Settings(late_max_s=60)) == cut | {"dedupe": keys.DEDUPE_MIN_MS}
+    assert remembered_ms(Settings()) == 259_200_000
+    assert remembered_ms(Settings(late_max_s=60)) == keys.DEDUPE_MIN_MS
 
 
 def test_an_order_is_claimed_and_settled_under_its_own_partition() -> None:

@@ -1,75 +1,83 @@
 -- --- views ---
+-- Viewed items are one text: a row for each, by the time of the last view. A row is eight fields, each behind a NUL, which no
+-- text of an event has, and a letter of its own. So an item is found, and taken out, without making tables of the others; the \1
+-- before a row makes the search quick, for there are few.
+-- Numbers are written out. Whoever sends an event makes its rows, all but the number behind \0v, how often it was viewed.
 
-local function place_of(pairs_flat, name)
-  for place = 1, #pairs_flat, 2 do
-    if pairs_flat[place] == name then return place end
+local ROW = '^\1%zi(.-)%zc(.-)%zn(.-)%zx(.-)%zp(.-)%zt(.-)%zv(.*)$'
+
+-- Categories are one text too, of \0c, name, \0n and count. The latest stand last, so that a full list forgets what was left
+-- longest ago. named: '\0c' .. name .. '\0n'
+local function count_category(v, named)
+  local counts, count = v[COUNTS], 1
+  local from, to = find(counts, named, 1, true)
+  if from then
+    local digits = counts:match('^%d+', to + 1)
+    count = digits + 1
+    counts = sub(counts, 1, from - 1) .. sub(counts, to + #digits + 1)
+  elseif v[CATEGORIES] == MAX_CATEGORIES then
+    counts = sub(counts, (find(counts, '\0c', 2, true)))
+  else
+    v[CATEGORIES] = v[CATEGORIES] + 1
   end
+  v[COUNTS] = counts .. named .. count
 end
 
--- Categories are a flat list of name and count. The latest stand last, so that a full list forgets what was left longest ago.
-local function count_category(s, category)
-  if category == '' then return end
-  local counts = open(s, 'g')
-  local last = #counts
-  if counts[last - 1] == category then
-    counts[last] = counts[last] + 1
-    return
-  end
-  local place, count = place_of(counts, category), 1
-  if place then
-    count = table.remove(counts, place + 1) + 1
-    table.remove(counts, place)
-  elseif last >= 2 * MAX_CATEGORIES then
-    table.remove(counts, 1)
-    table.remove(counts, 1)
-  end
-  last = #counts
-  counts[last + 1], counts[last + 2] = category, count
-end
-
--- A row of a viewed item: {category, name, views, time, price, currency}.
+-- The row of an item that was viewed before, its time, and how often it was viewed now.
 -- What is said now counts, but nothing said is no news; of two views the later one tells the price.
-local function viewed_row(old, item, event)
-  local row = {item[5], item[4], 1, event.t, item[3], event.x}
-  if not old then return row end
-  local late = event.t < old[4]
-  local newer, older = late and old or row, late and row or old
-  local priced = newer[5] >= 0 and newer or older
-  return {newer[1] ~= '' and newer[1] or older[1], newer[2] ~= '' and newer[2] or older[2], old[3] + 1, newer[4], priced[5],
-          priced[6]}
+local function merged(old, new)
+  local id, old_category, old_name, old_currency, old_price, old_time, views = old:match(ROW)
+  local _, category, name, currency, price, time = new:match(ROW)
+  if tonumber(time) < tonumber(old_time) then
+    category, old_category, name, old_name, time = old_category, category, old_name, name, old_time
+    currency, old_currency, price, old_price = old_currency, currency, old_price, price
+  end
+  if category == '' then category = old_category end
+  if name == '' then name = old_name end
+  if tonumber(price) < 0 then price, currency = old_price, old_currency end
+  local row = '\1\0i' .. id .. '\0c' .. category .. '\0n' .. name .. '\0x' .. currency .. '\0p' .. price .. '\0t' .. time .. '\0v'
+  return row, tonumber(time), views + 1
 end
 
--- Viewed items are a flat list of id and packed row, by the time of the last view: of twenty only the one that is looked at
--- again is unpacked. visitor.wt: no row is later than that.
-local function keep_viewed(visitor, rows, id, row)
-  local place, at = #rows + 1, row[4]
-  if at < visitor.wt then
-    while place > 1 and cmsgpack.unpack(rows[place - 1])[4] > at do place = place - 2 end
-  else
-    visitor.wt = at
-  end
-  if place > #rows then
-    rows[place], rows[place + 1] = id, cmsgpack.pack(row)
-  else
-    table.insert(rows, place, cmsgpack.pack(row))
-    table.insert(rows, place, id)
-  end
-  if #rows > 2 * MAX_VIEWED then
-    table.remove(rows, 1)
-    table.remove(rows, 1)
-  end
+-- Where the first row begins that is later than that.
+local function place_by_time(rows, t)
+  local at = 1
+  while at <= #rows and tonumber(rows:match('%zt(%d+)%zv', at)) <= t do at = find(rows, '\1\0i', at + 1, true) or #rows + 1 end
+  return at
 end
 
--- event.i: items as {id, quantity, price, name, category}
-local function view_items(visitor, s, event)
-  local rows = open(visitor, 'w')
-  for _, item in ipairs(event.i) do
-    local place, old = place_of(rows, item[1]), nil
-    if place then
-      old = cmsgpack.unpack(table.remove(rows, place + 1))
-      table.remove(rows, place)
-    end
-    keep_viewed(visitor, rows, item[1], viewed_row(old, item, event))
-    if s then count_category(s, item[5]) end
+-- id: '\1\0i' .. item .. '\0c', which begins the row. VIEWED_AT: no row is later than that.
+local function keep_viewed(v, id, row, t)
+  local rows, views = v[VIEWS], 1
+  local from = find(rows, id, 1, true)
+  if from then
+    local next_row = find(rows, '\1\0i', from + 1, true) or #rows + 1
+    row, t, views = merged(sub(rows, from, next_row - 1), row)
+    rows = sub(rows, 1, from - 1) .. sub(rows, next_row)
+  else
+    v[VIEWED] = v[VIEWED] + 1
+  end
+  if t >= v[VIEWED_AT] then
+    rows, v[VIEWED_AT] = rows .. row .. views, t
+  else
+    local at = place_by_time(rows, t)
+    rows = sub(rows, 1, at - 1) .. row .. views .. sub(rows, at)
+  end
+  if v[VIEWED] > MAX_VIEWED then
+    rows, v[VIEWED] = sub(rows, (find(rows, '\1\0i', 2, true))), MAX_VIEWED
+  end
+  v[VIEWS] = rows
+end
+
+-- MORE: of each item the lengths of what its row begins with, of its category and of the row, and the row.
+local function view_items(v, event, live)
+  local packed, at, end_ = event[MORE], 1, #event[MORE]
+  local begin, category, size, row
+  while at <= end_ do
+    begin, category, size, at = unpack_struct('<I2I2I4', packed, at)
+    row = sub(packed, at, at + size - 1)
+    at = at + size
+    keep_viewed(v, sub(row, 1, begin), row, event[TIME])
+    if live and category > 0 then count_category(v, sub(row, begin - 1, begin + category + 2)) end
   end
 end
