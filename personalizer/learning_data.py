@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baliza.settings import Settings
 from baliza.sites import Site
 from baliza.stores import History, call, query
 from personalizer.catalogue.item import digest, goods_of, joined_facts
@@ -17,23 +15,19 @@ from personalizer.catalogue.store import CatalogueCopy
 from personalizer.days import Clicks
 from personalizer.models.goods import Goods
 from personalizer.models.model import ItemFacts
+from personalizer.span import DAY_MS, Span
 
 __all__ = [
     "Interactions",
     "Items",
     "Parameters",
     "Progress",
-    "Span",
-    "enough_to_begin",
     "interactions_of",
     "read_items",
-    "read_span",
     "shop_address",
     "with_catalogue",
 ]
 
-DAY_MS: Final = 24 * 3600 * 1000
-FIRST_SESSIONS: Final = 20  # with fewer nothing can be learned that is not chance
 ROWS_AT_ONCE: Final = 20_000
 CAMPAIGN_MARKS: Final = ("utm_", "gclid", "fbclid", "msclkid", "dclid", "gbraid", "wbraid", "_ga", "mc_")
 
@@ -55,18 +49,6 @@ class Parameters:
 
 
 @dataclass(frozen=True)
-class Span:
-    """The part of the history that is learned from; instants in ms. since, until: asked for; first, last: found."""
-
-    since_ms: int
-    until_ms: int
-    first_ms: int
-    last_ms: int
-    sessions: int
-    events: int
-
-
-@dataclass(frozen=True)
 class Items:
     """Facts by item, and decayed purchases, cart adds and views, of shape (items, 3). goods: the facts as arrays."""
 
@@ -84,19 +66,6 @@ class Interactions:
     views: NDArray[np.float32]
     cart_adds: NDArray[np.float32]
     purchases: NDArray[np.float32]
-
-
-def read_span(history: History, settings: Settings, site: Site, now: datetime) -> Span:
-    """What there is to learn from in the last settings.train_days, whole days of UTC. One query. Raises StoreDown."""
-    until_ms = int(now.timestamp() * 1000)
-    since_ms = (until_ms // DAY_MS - settings.train_days) * DAY_MS
-    found = history.rows(query("train_span"), {"site": site.name, "since_ms": since_ms, "until_ms": until_ms})
-    return Span(since_ms, until_ms, *found[0])
-
-
-def enough_to_begin(history: History, settings: Settings, site: Site, now: datetime) -> bool:
-    """True when there are sessions enough for a first model. One query. Raises StoreDown."""
-    return read_span(history, settings, site, now).sessions >= FIRST_SESSIONS
 
 
 def read_items(history: History, site: Site, span: Span, parameters: Parameters) -> Items:

@@ -23,10 +23,8 @@ from personalizer.learning_data import (
     Items,
     Parameters,
     Progress,
-    Span,
     interactions_of,
     read_items,
-    read_span,
     with_catalogue,
 )
 from personalizer.models.model import ByteColumn, Model, Ragged, find, sorted_names
@@ -34,6 +32,7 @@ from personalizer.models.next_item import NextItem
 from personalizer.models.popular import best_sellers
 from personalizer.models.similar import neighbours
 from personalizer.models.store import BrokenModel, ModelStore
+from personalizer.span import Span, read_span
 from personalizer.witnesses import behaviour_of, set_apart, tried
 
 __all__ = ["Trained", "Wish", "learn", "train"]

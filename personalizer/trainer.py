@@ -15,8 +15,8 @@ from baliza.settings import Settings
 from baliza.sites import Site, load_sites
 from baliza.stores import History, call
 from baliza.supervisor import environment
-from personalizer.learning_data import enough_to_begin
-from personalizer.models.store import ModelStore
+from personalizer.models.versions import ModelVersions
+from personalizer.span import enough_to_begin
 
 __all__ = ["Learn", "learn_apart", "serve_trainer"]
 
@@ -57,12 +57,12 @@ def serve_trainer(settings: Settings, stop: threading.Event, learn: Learn | None
 
 def _due(redis: stores.RedisClient, history: History, settings: Settings, due: dict[str, float]) -> list[Site]:
     """The sites whose time has come. due: site → when next, by the monotonic clock."""
-    store, now = ModelStore(settings.model_dir), datetime.now(UTC)
+    models, now = ModelVersions(settings.model_dir), datetime.now(UTC)
     return [
         site
         for site in call(lambda: load_sites(redis)).by_name.values()
         if time.monotonic() >= due.get(site.name, 0.0)
-        and (store.current(site.name) is not None or enough_to_begin(history, settings, site, now))
+        and (models.current(site.name) is not None or enough_to_begin(history, settings, site, now))
     ]
 
 

@@ -18,12 +18,10 @@ from numpy.typing import NDArray
 
 from baliza.errors import BalizaError, NotFound
 from personalizer.models.model import FORMAT, Model
+from personalizer.models.versions import CURRENT, HELD, META, ModelVersions
 
 __all__ = ["BrokenModel", "ModelStore"]
 
-CURRENT: Final = "current"
-HELD: Final = "held"
-META: Final = "meta.json"
 KEPT: Final = 3
 
 log = logging.getLogger("baliza.models")
@@ -33,18 +31,8 @@ class BrokenModel(BalizaError):
     """A model on disk cannot be served: incomplete, damaged, or of a newer format."""
 
 
-class ModelStore:
-    """The model files of all sites below one folder."""
-
-    def __init__(self, model_dir: Path) -> None:
-        self.model_dir = model_dir
-
-    def current(self, site: str) -> str | None:
-        """The version that serves now, None when none was trained yet. Reads one small file."""
-        try:
-            return (self.model_dir / site / CURRENT).read_bytes().decode(errors="replace").strip() or None
-        except FileNotFoundError:
-            return None
+class ModelStore(ModelVersions):
+    """The model files of all sites below one folder, read and written."""
 
     def load(self, site: str) -> Model | None:
         """The current model, memory-mapped; None when there is none. Raises BrokenModel."""
@@ -64,22 +52,6 @@ class ModelStore:
         if not model.sound():
             raise BrokenModel(f"the model {folder} does not fit together; train again with `baliza train`")
         return model
-
-    def meta(self, site: str, version: str) -> dict[str, Any]:
-        """What was written down about a version: data, time, counts, parameters."""
-        found: dict[str, Any] = json.loads((self.model_dir / site / version / META).read_text())
-        return found
-
-    def versions(self, site: str) -> list[str]:
-        """All versions on disk, oldest first."""
-        return sorted(file.parent.name for file in (self.model_dir / site).glob(f"[0-9]*/{META}"))
-
-    def held(self, site: str) -> str | None:
-        """The version that somebody chose to serve until further notice, None when the newest serves."""
-        try:
-            return (self.model_dir / site / HELD).read_text().strip() or None
-        except FileNotFoundError:
-            return None
 
     def hold(self, site: str, version: str) -> None:
         """Let this version serve, and go on serving when newer ones are trained. Raises NotFound, BrokenModel."""

@@ -1,6 +1,6 @@
 """What training reads from a real history."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,12 +14,11 @@ from personalizer.days import Clicks
 from personalizer.learning_data import (
     Items,
     Parameters,
-    enough_to_begin,
     interactions_of,
     read_items,
-    read_span,
     shop_address,
 )
+from personalizer.span import read_span
 from tests.personalizer.planted import NOW
 from tests.support.rows import event_row, insert_events
 
@@ -101,16 +100,6 @@ def test_bots_other_sites_and_old_history_are_left_out(history: History, setting
     insert_events(history, others)
     assert read_span(history, settings, SITE, NOW).events == 0
     assert items(history, settings, view()).counts[0][2] == pytest.approx(1.0, abs=0.01)
-
-
-@pytest.mark.clickhouse
-def test_begins_at_twenty_sessions(history: History, settings: Settings) -> None:
-    items = [("lamp", "light", "1", 1)]
-    insert_events(history, [event_row(type="view_item", session_id=f"s-{n}", items=items) for n in range(19)])
-    later = datetime(2026, 11, 21, 13, tzinfo=UTC)
-    assert not enough_to_begin(history, settings, SITE, later)
-    insert_events(history, [event_row(type="view_item", session_id="s-19", items=items)])
-    assert enough_to_begin(history, settings, SITE, later)
 
 
 def test_sums_up_what_a_session_did_with_an_item() -> None:
