@@ -16,7 +16,7 @@ import msgspec
 
 from baliza.readiness.model import BrokenReadiness, ReadinessFile, ReadinessModel, decode
 
-__all__ = ["ReadinessShelf", "current", "new_version", "read", "save", "saved_at"]
+__all__ = ["ReadinessShelf", "current", "new_version", "read", "save"]
 
 CURRENT: Final = "current"
 KEPT: Final = 3
@@ -55,14 +55,6 @@ def save(model_dir: Path, file: ReadinessFile) -> None:
     _replace(folder / CURRENT, file.version.encode())
     for old in sorted(folder.glob("[0-9]*.json"))[:-KEPT]:
         old.unlink(missing_ok=True)
-
-
-def saved_at(model_dir: Path, site: str) -> float | None:
-    """When the version in use was written, Unix time; None when there is none."""
-    try:
-        return (_folder(model_dir, site) / CURRENT).stat().st_mtime
-    except FileNotFoundError:
-        return None
 
 
 def _folder(model_dir: Path, site: str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from baliza.readiness.files import ReadinessShelf, current, new_version, read, save, saved_at
+from baliza.readiness.files import ReadinessShelf, current, new_version, read, save
 from baliza.readiness.model import BrokenReadiness, ReadinessFile
 from tests.baliza.readiness.test_model import file
 
@@ -27,13 +27,11 @@ def version(number: int, basis: str = "model") -> ReadinessFile:
 
 def test_the_last_one_written_is_in_use_and_three_are_kept(tmp_path: Path) -> None:
     assert current(tmp_path, "demo") is None
-    assert saved_at(tmp_path, "demo") is None
     for number in range(5):
         save(tmp_path, version(number))
     assert current(tmp_path, "demo") == version(4).version
     assert read(tmp_path, "demo", version(4).version) == version(4)
     assert len(list((tmp_path / "demo" / "readiness").glob("*.json"))) == 3
-    assert saved_at(tmp_path, "demo") is not None
 
 
 def test_a_shelf_follows_what_is_in_use(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""The picture of reliability."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from personalizer.readiness.measures import Bin, Measured
+from personalizer.readiness.plot import LEFT, SIDE, TOP, reliability_svg
+
+TRUE = Measured(0.8, 0.1, 0.02, 0.01, [Bin(0.5, 0.1, 0.1, 0.05, 0.15), Bin(0.5, 0.2, 0.2, 0.1, 0.3)])
+
+
+def test_what_comes_true_lies_on_the_diagonal() -> None:
+    picture = ElementTree.fromstring(reliability_svg("A & B", [("model", TRUE), ("rules", TRUE)]))
+    dots = [each for each in picture.iter() if each.tag.endswith("circle")]
+    assert len(dots) == 4
+    for dot in dots:
+        assert float(dot.attrib["cx"]) - LEFT == pytest.approx(TOP + SIDE - float(dot.attrib["cy"]))
+    assert float(dots[1].attrib["cx"]) == pytest.approx(LEFT + SIDE)  # the scale ends at the next round share
+    texts = ["".join(each.itertext()) for each in picture.iter() if each.tag.endswith("text")]
+    assert "A & B" in texts
+    assert "model: AUC 0.800, ECE 0.0100" in texts
+    assert {"0%", "5%", "10%", "15%", "20%"} <= set(texts)
+
+
+def test_nothing_to_draw_is_refused() -> None:
+    with pytest.raises(ValueError, match="got none"):
+        reliability_svg("", [])
