@@ -72,7 +72,7 @@ def learn_apart(settings: Settings, site: Site, stop: threading.Event) -> bool:
     When `stop` is set it is told to end; nothing of it is kept then, as after a fault.
     """
     command = [sys.executable, "-m", "baliza.cli", "train", "--site", site.name, "--background"]
-    child = subprocess.Popen(command, env=environment(settings), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # noqa: S603
+    child = subprocess.Popen(command, env=environment(settings), stdin=subprocess.DEVNULL, stdout=sys.stderr)  # noqa: S603
     until = time.monotonic() + LONGEST_S
     while child.poll() is None and not stop.wait(0.1) and time.monotonic() < until:
         pass
