@@ -24,6 +24,7 @@ PURE = (
     "personalizer/carts.py", "personalizer/situation.py", "console/filters.py", "console/charts.py",
     "baliza/readiness/features.py", "baliza/readiness/rules.py", "baliza/readiness/model.py", "baliza/readiness/assess.py",
     "personalizer/feedback/record.py", "personalizer/feedback/responses.py",
+    "personalizer/feedback/position.py", "personalizer/feedback/rates.py", "personalizer/feedback/learn.py",
     "baliza/embedded/native_protocol.py", "baliza/embedded/statements.py",
 )  # fmt: skip
 IMPURE = {"redis", "clickhouse_driver", "socket", "flask", "httpx", "time", "os", "subprocess", "threading", "random"}
