@@ -16,6 +16,7 @@ from baliza.settings import PARENT_VARIABLE, Settings, load_settings
 from baliza.sites import Site, load_sites
 from baliza.stores import History, call
 from personalizer.catalogue.store import CatalogueStore
+from personalizer.readiness.train import refresh_readiness, train_readiness
 from personalizer.train import Trained, Wish
 from personalizer.train import train as train_site
 
@@ -77,9 +78,13 @@ def _train_one(settings: Settings, site: Site, wish: Wish, quiet: bool) -> Train
 
             with stores.redis(settings) as redis:
                 catalogue = CatalogueStore(redis, settings.partitions)
-                return train_site(
-                    History(lambda: client), settings, site, datetime.now(UTC), show, catalogue=catalogue, wish=wish
-                )
+                history, now = History(lambda: client), datetime.now(UTC)
+                trained = train_site(history, settings, site, now, show, catalogue=catalogue, wish=wish)
+            if quiet:
+                refresh_readiness(history, settings, site, now)
+            else:
+                train_readiness(history, settings, site, now, lambda done: show("learning readiness to buy", done))
+            return trained
     finally:
         client.disconnect()
 

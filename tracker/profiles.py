@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from baliza.readiness.assess import assess
+from baliza.readiness.model import ReadinessModel
 from baliza.traffic import path_of, traffic_of
 from schema.events import from_micros
 from schema.profile import Cart, CartLine, LiveSession, Order, ViewedItem, VisitorProfile
@@ -21,19 +23,29 @@ def _price(micros: int) -> Decimal | None:
 
 
 def describe_session(
-    visitor_id: str, profile: VisitorProfile, session: LiveSession, now_ms: int, idle_ms: int
+    visitor_id: str,
+    profile: VisitorProfile,
+    session: LiveSession,
+    now_ms: int,
+    idle_ms: int,
+    readiness: ReadinessModel | None = None,
 ) -> dict[str, Any]:
-    """The session that is going on, or the last one with `live` false: who, from where, what was viewed, carted, bought."""
+    """The session that is going on, or the last one with `live` false: who, from where, what was viewed, carted, bought.
+
+    readiness: the model to ask how ready the visitor is to buy; without one the rules are asked.
+    """
     traffic = traffic_of(session.landing_url, session.referrer)
+    live = now_ms - session.ended_at <= idle_ms
     return {
         "session_id": session.session_id,
-        "live": now_ms - session.ended_at <= idle_ms,
+        "live": live,
         "visitor_id": visitor_id,
         "who": "registered" if profile.customer_id else "anonymous",
         "customer_id": profile.customer_id,
         "started_at": instant(session.started_at),
         "last_event_at": instant(session.ended_at),
         "duration_s": (session.ended_at - session.started_at) / 1000,
+        **_expected(profile, now_ms if live else session.ended_at, live, readiness),
         "events": session.events,
         "page_views": session.page_views,
         "item_views": session.item_views,
@@ -50,6 +62,16 @@ def describe_session(
         "cart": _cart(profile.cart),
         "bought": [_order(order) for order in profile.orders if order.bought_at >= session.started_at],
         "revenue": {entry.currency: from_micros(entry.value_micros) for entry in session.revenue},
+    }
+
+
+def _expected(profile: VisitorProfile, at_ms: int, live: bool, model: ReadinessModel | None) -> dict[str, Any]:
+    """Purpose and readiness. Nothing more is expected of a session that is over; its purpose is what it was at its end."""
+    found = assess(profile, at_ms, model)
+    return {
+        "purpose": found.purpose,
+        "purposes": {name: round(share, 3) for name, share in found.purposes._asdict().items()},
+        "readiness": {"probability": round(found.probability, 4), "basis": found.basis} if live else None,
     }
 
 

@@ -15,6 +15,7 @@ from baliza.http import Probe
 from baliza.lease import Lease
 from baliza.loops import run_loop
 from baliza.metrics import read_with
+from baliza.readiness.files import ReadinessShelf
 from baliza.settings import Settings, load_settings
 from baliza.sites import CachedRegistry
 from tracker.app import create_app
@@ -49,7 +50,8 @@ def tracker_edge() -> EdgeApp:
 def tracker_wsgi(settings: Settings) -> Wsgi:
     """The tracker's Flask app with real connections and clocks."""
     redis = stores.redis(settings)
-    return create_app(settings, redis, CachedRegistry(redis, time.monotonic), now_ms, _probes(settings, redis))
+    shelf = ReadinessShelf(settings.model_dir, time.monotonic)
+    return create_app(settings, redis, CachedRegistry(redis, time.monotonic), now_ms, _probes(settings, redis), shelf)
 
 
 def _probes(settings: Settings, redis: stores.RedisClient) -> Mapping[str, Probe]:

@@ -9,9 +9,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from baliza.errors import StoreDown
+from baliza.readiness.files import ReadinessShelf, save
 from baliza.settings import Settings
 from baliza.sites import add_site, load_sites
 from js_beacon import PARTS, script_path
+from tests.baliza.readiness.test_model import file
 from tests.support.collecting import Shop, event
 from tracker.app import create_app
 
@@ -37,6 +39,7 @@ def test_a_view_is_seen_at_once(shop: Shop, client: FlaskClient) -> None:
         "last_viewed_at": "2026-11-21T10:00:00.000Z",
     }  # fmt: skip
     assert (found["cart"]["pieces"], found["cart"]["value"]) == (2, "79.80")
+    assert (found["purpose"], found["readiness"]) == ("buy", {"probability": 0.1565, "basis": "rules"})
     shop.now += timedelta(minutes=31)
     over = client.get("/v1/sessions/current?visitor=v-1", headers=SERVER).json
     assert over is not None
@@ -96,3 +99,16 @@ def test_a_store_that_is_away_is_told(shop: Shop, settings: Settings) -> None:
     app = create_app(settings, shop.redis, lambda: load_sites(shop.redis), lambda: 0, {"live store": away})
     answer = app.test_client().get("/ready")
     assert answer.status_code == 503
+
+
+def test_a_learned_model_tells_the_readiness_of_its_site(shop: Shop, settings: Settings) -> None:
+    def now_ms() -> int:
+        return int(shop.now.timestamp() * 1000)
+
+    shelf = ReadinessShelf(settings.model_dir, lambda: 0.0)
+    save(settings.model_dir, file(site="demo"))
+    app = create_app(settings, shop.redis, lambda: load_sites(shop.redis), now_ms, {}, shelf)
+    shop.send(event("add_to_cart", item=("LAMP", "Light", 39.9, 2)))
+    found = app.test_client().get("/v1/sessions/current?visitor=v-1", headers=SERVER).json
+    assert found is not None
+    assert found["readiness"] == {"probability": 0.5, "basis": "model"}

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from baliza.readiness.model import Calibration, ReadinessModel
 from schema.profile import (
     BoughtItem,
     Cart,
@@ -68,6 +69,26 @@ def test_a_session_is_live_until_it_was_idle_too_long() -> None:
     over = SESSION.ended_at + 1_800_000
     assert describe_session("v-1", PROFILE, SESSION, over, 1_800_000)["live"] is True
     assert describe_session("v-1", PROFILE, SESSION, over + 1, 1_800_000)["live"] is False
+
+
+def test_a_session_tells_how_ready_it_is_and_what_it_is_for() -> None:
+    found = describe_session("v-1", PROFILE, SESSION, T + 100_000, 1_800_000)
+    assert found["purpose"] == "buy"
+    assert found["purposes"] == {"inform": 0.008, "browse": 0.012, "buy": 0.98}
+    assert found["readiness"] == {"probability": 0.4891, "basis": "rules"}
+    later = describe_session("v-1", PROFILE, SESSION, T + 1_500_000, 1_800_000)
+    assert later["readiness"]["probability"] < 0.15
+
+
+def test_a_model_is_asked_where_there_is_one() -> None:
+    model = ReadinessModel("1", lambda seen: seen[0], Calibration(slope=0, shift=1))
+    found = describe_session("v-1", PROFILE, SESSION, T + 100_000, 1_800_000, model)
+    assert found["readiness"] == {"probability": 0.2689, "basis": "model"}
+
+
+def test_of_a_session_that_is_over_no_order_is_expected() -> None:
+    found = describe_session("v-1", PROFILE, SESSION, SESSION.ended_at + 1_800_001, 1_800_000)
+    assert (found["readiness"], found["purpose"]) == (None, "buy")
 
 
 def test_the_cart_counts_lines_without_price_as_pieces_only() -> None:
