@@ -17,9 +17,10 @@ from baliza.sites import Site
 from baliza.stores import History
 from personalizer.days import Clicks, DayFiles, read_clicks
 from personalizer.evaluation.split import Split
-from personalizer.learning_data import Parameters, Progress, read_items, read_span
+from personalizer.learning_data import Parameters, Progress, read_items
 from personalizer.models.behaviour import Behaviour
 from personalizer.models.model import find, sorted_names
+from personalizer.span import read_span
 
 __all__ = ["MOST_SESSIONS", "TooYoung", "cut_of", "read_split", "split_clicks"]
 
