@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "site": Late("baliza.commands.registry:site", "Sites"),
     "user": Late("baliza.commands.registry:user", "Users of the console"),
     "token": Late("baliza.commands.registry:token", "Bearer tokens for the report API"),
+    "catalogue": Late("personalizer.catalogue.cli:catalogue", "What the shop sells"),
     "train": Late("personalizer.cli:train", "Learn a model from the history and let it serve at once"),
     "model": Late("personalizer.model_cli:model", "Models"),
     "evaluate": Late("personalizer.evaluation.cli:evaluate", "How good the offers are"),

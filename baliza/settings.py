@@ -98,6 +98,7 @@ class Settings:
         86_400, "seconds after which a training learns all anew instead of on top of the model before", least=60
     )
     train_days: int = setting(90, "days of history that a model learns from", least=1)
+    catalogue_max_mb: int = setting(2048, "MiB that a product feed may have, without compression", least=1)
     ingest_workers: int = setting(1, "ingest processes; each has its share of the partitions", least=1, most=1024)
     ingest_worker: int = setting(0, "which of them this process is, from 0", least=0, most=1023)
     health_host: str = setting(

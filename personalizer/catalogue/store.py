@@ -26,6 +26,22 @@ ANOTHER_STORE: Final = (-1, -1)  # what was read was not read here
 AT_ONCE: Final = 100  # rows in a transaction, which is one line of the log
 SCANNED_AT_ONCE: Final = 1_000
 
+# KEYS[1] rows   KEYS[2] log   ARGV[1] length of the log   ARGV[2] all ids   then id, row before ('' none), row after.
+# Writes those whose row is still the one before; answers the ids of the others.
+EXCHANGE: Final = """
+local others, written = {}, false
+for n = 3, #ARGV, 3 do
+  if (redis.call('HGET', KEYS[1], ARGV[n]) or '') == ARGV[n + 1] then
+    redis.call('HSET', KEYS[1], ARGV[n], ARGV[n + 2])
+    written = true
+  else
+    others[#others + 1] = ARGV[n]
+  end
+end
+if written then redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[1], '*', 'ids', ARGV[2]) end
+return others
+"""
+
 _ids_encoder = msgspec.msgpack.Encoder().encode
 _ids_decoder = msgspec.msgpack.Decoder(list[str]).decode
 
@@ -99,6 +115,17 @@ class CatalogueStore:
         pipe.xadd(log, {"ids": _ids_encoder([*some])}, maxlen=keys.CATALOGUE_LOG, approximate=False)
         call(pipe.execute)
 
+    def exchange(self, site: str, partition: int, rows: Mapping[str, tuple[bytes | None, bytes]]) -> list[str]:
+        """Write (before, after) where the row is still the one before; the ids where somebody was faster. Then ring()."""
+        others: list[str] = []
+        waiting = iter(rows.items())
+        while some := dict(islice(waiting, AT_ONCE)):
+            said = [part for item_id, (before, after) in some.items() for part in (item_id, before or b"", after)]
+            names = keys.catalogue(partition, site), keys.catalogue_log(partition, site)
+            asked = (EXCHANGE, 2, *names, keys.CATALOGUE_LOG, _ids_encoder([*some]), *said)
+            others += [item_id.decode() for item_id in call(lambda asked=asked: self._redis.eval(*asked))]  # type: ignore[misc]
+        return others
+
     def ring(self, site: str, now_ms: int, complete: bool | None = None) -> int:
         """Tell that something changed. complete: what holds from now on, None as before. Answers the change number."""
         key = keys.catalogue_state(site)
@@ -134,14 +161,16 @@ class CatalogueStore:
         """All rows of one partition, a thousand at a time; a row that is written meanwhile may come twice."""
         cursor = 0
         while True:
-            cursor, found = self._scan(keys.catalogue(partition, site), cursor)
-            yield from ((item_id.decode(), row) for item_id, row in found.items())
+            cursor, found = self.some_rows(site, partition, cursor)
+            yield from found.items()
             if not cursor:
                 return
 
-    def _scan(self, key: str, cursor: int) -> tuple[int, dict[bytes, bytes]]:
+    def some_rows(self, site: str, partition: int, cursor: int) -> tuple[int, dict[str, bytes]]:
+        """About a thousand rows from `cursor` on (0: the beginning), and the cursor to go on with, 0 at the end."""
+        key = keys.catalogue(partition, site)
         answer: tuple[int, dict[bytes, bytes]] = call(lambda: self._redis.hscan(key, cursor, count=SCANNED_AT_ONCE))
-        return answer
+        return answer[0], {item_id.decode(): row for item_id, row in answer[1].items()}
 
     def positions(self, site: str) -> list[Position]:
         """The newest entry of each partition's log. One round trip."""

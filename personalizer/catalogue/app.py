@@ -1,0 +1,139 @@
+"""The catalogue over HTTP, for shops' servers: PUT a whole feed, POST some items, read, delete. Secret key only."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, request
+
+from baliza import stores
+from baliza.errors import BadRequest, NotFound
+from baliza.http import int_argument, json_answer, site_of_secret
+from baliza.lease import Lease
+from baliza.settings import Settings
+from baliza.sites import Site, SiteRegistry
+from baliza.stores import RedisClient
+from personalizer.catalogue.feeds import FORMATS, FeedFormat, Source, opened, rows_of, sniffed
+from personalizer.catalogue.importing import LEASE_MS, Importer, Mode
+from personalizer.catalogue.item import decode_item
+from personalizer.catalogue.shown import shown
+from personalizer.catalogue.store import CatalogueStore
+from schema import keys
+
+__all__ = ["PATH", "add_catalogue_routes", "importer_of"]
+
+PATH: Final = "/v1/catalogue"
+MIB: Final = 1024 * 1024
+# What a Content-Type says for sure. XML and text are looked at: shops call them all sorts of things.
+FORMAT_OF_TYPE: Final[dict[str, FeedFormat]] = {
+    "application/json": "json",
+    "application/x-ndjson": "jsonl",
+    "application/jsonl": "jsonl",
+    "text/tab-separated-values": "tsv",
+    "text/csv": "csv",
+}
+
+
+def importer_of(redis: RedisClient, settings: Settings, site: Site, now_ms: Callable[[], int]) -> Importer:
+    """What takes feeds of this site into this store."""
+
+    def confirm(partitions: Iterable[int]) -> None:
+        stores.wait_for_replicas(redis, settings, [keys.tag(partition) for partition in partitions])
+
+    lease = Lease(redis, f"catalogue-{site.name}", str(uuid.uuid4()), time.monotonic, LEASE_MS)
+    folder = settings.data_dir if settings.data_dir.is_dir() else None
+    store = CatalogueStore(redis, settings.partitions)
+    return Importer(store, site.name, ZoneInfo(site.timezone), lease, confirm, now_ms, folder)
+
+
+def add_catalogue_routes(
+    app: Flask, settings: Settings, redis: RedisClient, registry: Callable[[], SiteRegistry], now_ms: Callable[[], int]
+) -> None:
+    """Let the app answer under /v1/catalogue. redis: a client that may take its time, unlike the one of offers."""
+    routes = _Catalogue(settings, redis, registry, now_ms)
+    app.add_url_rule(PATH, "catalogue_replace", lambda: routes.take("replace"), methods=["PUT"])
+    app.add_url_rule(PATH, "catalogue_merge", lambda: routes.take("merge"), methods=["POST", "PATCH"])
+    app.add_url_rule(PATH, "catalogue", routes.page, methods=["GET"])
+    app.add_url_rule(f"{PATH}/<path:item_id>", "catalogue_item", routes.item, methods=["GET"])
+    app.add_url_rule(f"{PATH}/<path:item_id>", "catalogue_remove", routes.remove, methods=["DELETE"])
+
+
+@dataclass(frozen=True)
+class _Catalogue:
+    settings: Settings
+    redis: RedisClient
+    registry: Callable[[], SiteRegistry]
+    now_ms: Callable[[], int]
+
+    def take(self, mode: Mode) -> Response:
+        site = site_of_secret(self.registry())
+        dry_run, force = _flag("dry_run"), _flag("force")
+        stream = opened(request.stream, self.settings.catalogue_max_mb * MIB)  # type: ignore[arg-type]
+        rows = rows_of(stream, _format(stream))
+        report = importer_of(self.redis, self.settings, site, self.now_ms).run(rows, mode, dry_run=dry_run, force=force)
+        return json_answer(report)
+
+    def page(self) -> Response:
+        store, site = self._store(), site_of_secret(self.registry()).name
+        limit = int_argument("limit", 50, 1, 1000)
+        partition, cursor = _place(request.args.get("cursor", "0.0"), store.partitions)
+        found: list[dict[str, object]] = []
+        while partition < store.partitions and len(found) < limit:
+            cursor, rows = store.some_rows(site, partition, cursor)
+            found += [shown(item_id, decode_item(row)) for item_id, row in rows.items()]
+            partition += not cursor
+        state = store.state(site)
+        return json_answer(
+            {
+                "complete": bool(state and state.complete),
+                "updated_at": datetime.fromtimestamp(state.updated_ms / 1000, UTC) if state and state.updated_ms else None,
+                "size": store.size(site),
+                "items": found,
+                "next": f"{partition}.{cursor}" if partition < store.partitions else None,
+            }
+        )
+
+    def item(self, item_id: str) -> Response:
+        site = site_of_secret(self.registry()).name
+        item = self._store().get(site, item_id)
+        if item is None:
+            raise NotFound(f"the catalogue has no item {item_id[:100]!r}")
+        return json_answer(shown(item_id, item))
+
+    def remove(self, item_id: str) -> Response:
+        site = site_of_secret(self.registry())
+        if not importer_of(self.redis, self.settings, site, self.now_ms).remove([item_id]):
+            raise NotFound(f"the catalogue has no item {item_id[:100]!r}")
+        return Response(status=204)
+
+    def _store(self) -> CatalogueStore:
+        return CatalogueStore(self.redis, self.settings.partitions)
+
+
+def _flag(name: str) -> bool:
+    given = request.args.get(name, "0")
+    if given not in ("0", "1"):
+        raise BadRequest(f"{name}: expected 0 or 1, got {given[:50]!r}")
+    return given == "1"
+
+
+def _format(stream: Source) -> FeedFormat:
+    """As the query says, else the Content-Type, else what the feed looks like."""
+    asked = request.args.get("format")
+    if asked is not None:
+        if asked not in FORMATS:
+            raise BadRequest(f"format: expected one of {', '.join(FORMATS)}, got {asked[:50]!r}")
+        return asked  # type: ignore[return-value]
+    return FORMAT_OF_TYPE.get(request.mimetype) or sniffed(stream)
+
+
+def _place(cursor: str, partitions: int) -> tuple[int, int]:
+    """Partition and place in it, as `next` of a page says."""
+    partition, _, place = cursor.partition(".")
+    if not (partition.isascii() and partition.isdigit() and place.isascii() and place.isdigit()) or len(cursor) > 40:
+        raise BadRequest(f"cursor: expected `next` of the page before, got {cursor[:50]!r}")
+    return min(int(partition), partitions), int(place)
