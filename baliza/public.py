@@ -16,7 +16,7 @@ from baliza.settings import Settings, load_settings
 __all__ = ["ByPath", "public_edge", "serve_public", "serve_tracker"]
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-PERSONALIZER_PATHS = ("/v1/offers", "/v1/carts", "/v1/responses")
+PERSONALIZER_PATHS = ("/v1/offers", "/v1/carts", "/v1/responses", "/v1/catalogue")
 
 
 class ByPath:

@@ -12,6 +12,7 @@ from baliza.servers import serve_wsgi
 from baliza.settings import Settings
 from baliza.sites import CachedRegistry
 from personalizer.app import create_app
+from personalizer.catalogue.app import add_catalogue_routes
 from personalizer.feedback.log import DecisionLog
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
@@ -29,9 +30,13 @@ def personalizer_wsgi(settings: Settings) -> Flask:
     redis = stores.redis(settings, OFFER_STORE_TIMEOUT_S)
     shelf = ModelShelf(ModelStore(settings.model_dir), time.monotonic)
     registry = CachedRegistry(redis, time.monotonic)
-    return create_app(
-        settings, redis, registry, shelf, lambda: time.time_ns() // 1_000_000, time.monotonic, lambda: str(uuid.uuid4())
-    )
+    app = create_app(settings, redis, registry, shelf, _now_ms, time.monotonic, lambda: str(uuid.uuid4()))
+    add_catalogue_routes(app, settings, stores.redis(settings), registry, _now_ms)
+    return app
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def decision_log(settings: Settings) -> DecisionLog:
