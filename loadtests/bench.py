@@ -12,7 +12,19 @@ from typing import Final
 
 import click
 
-from loadtests import carrying, collecting, footprint, loading, machine, offering, replaying, report, visible
+from loadtests import (
+    carrying,
+    collecting,
+    footprint,
+    loading,
+    machine,
+    offering,
+    offers_scale,
+    offers_split,
+    replaying,
+    report,
+    visible,
+)
 from loadtests.client import LoadError
 from loadtests.figures import Figure
 from loadtests.servers import box
@@ -35,6 +47,8 @@ class Sizes:
     visitors: int
     idle_s: float
     replay_events: int
+    large_sessions: int
+    large_items: int
 
 
 @dataclass
@@ -53,9 +67,9 @@ class Measured:
         raise LoadError("`visible` needs the collector's saturation: measure `latency` too")
 
 
-FULL: Final = Sizes(3, 3.0, 4.0, 50_000, 6.0, 15.0, 10_000, 10.0, 20_000)
-QUICK: Final = Sizes(1, 1.0, 1.0, 15_000, 1.0, 3.0, 2_000, 2.0, 10_000)
-PARTS: Final = ("collector", "latency", "history", "visible", "visitors", "up")
+FULL: Final = Sizes(3, 3.0, 4.0, 50_000, 6.0, 15.0, 10_000, 10.0, 20_000, 10_000_000, 1_000_000)
+QUICK: Final = Sizes(1, 1.0, 1.0, 15_000, 1.0, 3.0, 2_000, 2.0, 10_000, 100_000, 10_000)
+PARTS: Final = ("collector", "latency", "history", "visible", "visitors", "up", "models")
 TOLERANCE: Final = 0.15
 Tell = Callable[[str], None]
 
@@ -75,12 +89,23 @@ def run(sizes: Sizes, parts: Collection[str], folder: Path, tell: Tell) -> Measu
         found.figures += footprint.measure_visitors(folder / "visitors", sizes.visitors, tell)
     if "up" in parts:
         found.figures += footprint.measure_up(folder / "up", sizes.idle_s, tell)
+    if "models" in parts:
+        _models(found, sizes, folder / "models", tell)
     return found
 
 
 def _add(found: Measured, more: tuple[list[Figure], Curve]) -> None:
     found.figures += more[0]
     found.curves.append(more[1])
+
+
+def _models(found: Measured, sizes: Sizes, folder: Path, tell: Tell) -> None:
+    """A real shop where its log is at hand, and a large one that is made up."""
+    if files := offers_split.real_split():
+        found.figures += offers_split.measure(*files, tell)
+    else:
+        tell("offers, model: no RetailRocket log beside the repository; not measured")
+    found.figures += offers_scale.measure(folder, sizes.large_sessions, sizes.large_items, tell)
 
 
 def _with_history(found: Measured, sizes: Sizes, folder: Path, tell: Tell) -> None:

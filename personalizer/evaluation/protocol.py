@@ -91,14 +91,17 @@ def next_clicks(split: Split) -> Iterator[Case]:
 def first_carts(split: Split) -> Iterator[Case]:
     """What each session of test puts in the cart, or buys, first, with the views before it; none before: no case.
 
-    All that comes at that moment is right: an order may have several items and no cart before it.
+    All that comes at that moment is right: an order may have several items and no cart before it. Items that train has
+    not are left out: no model can rank them, so they would only hide how often each is right.
     """
     for session in _sessions(split):
         wanted = session.kinds != VIEW
         if not wanted.any() or not (place := int(wanted.argmax())):
             continue
         at_once = wanted & (session.kinds == session.kinds[place]) & (session.times == session.times[place])
-        yield session.case(place, np.unique(session.items[at_once]), session.items[wanted])
+        known = session.items < session.n_items
+        if (at_once & known).any():
+            yield session.case(place, np.unique(session.items[at_once & known]), session.items[wanted & known])
 
 
 def play(

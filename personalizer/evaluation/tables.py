@@ -80,7 +80,7 @@ def remarks(split: Split, seen: Sequence[Evaluated]) -> list[str]:
         share = split.unknown_rows / len(split.test.items)
         lines.append(
             f"{split.unknown_items:,} items of test ({share:.1%} of its events) are not in train: no model ranks them; as "
-            "the next click they count as misses, before it they are left out"
+            "the next click they are misses, before it, and as what is carted first, they are left out"
         )
     if split.overlap_s:
         lines.append(f"train goes on for {split.overlap_s:,} s after test has begun")

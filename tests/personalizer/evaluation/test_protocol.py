@@ -120,6 +120,12 @@ def test_the_first_cart_is_predicted_from_the_views_before_it(tmp_path: Path) ->
     assert len(fresh.ranks) == 0  # b had been seen
 
 
+def test_carts_of_items_that_train_has_not_are_no_cases(tmp_path: Path) -> None:
+    test = "9,a,1,view\n9,new,2,cart\n8,a,3,view\n8,new,4,purchase\n8,b,4,purchase\n"
+    (case,) = first_carts(split(tmp_path, "1,a,1,view\n1,b,2,view\n", test, KINDS))
+    assert case.targets.tolist() == case.later.tolist() == [1]
+
+
 def test_any_item_of_an_order_is_right(tmp_path: Path) -> None:
     test = "9,a,1,view\n9,a,5,purchase\n9,c,5,purchase\n9,b,5,purchase\n"
     found = split(tmp_path, "1,a,1,view\n1,b,2,view\n1,c,3,view\n", test, KINDS)
