@@ -91,15 +91,15 @@ def _added_up(seen: LookedAt) -> LookedAt:
 
 
 def two_way(clicks: Floats, expected: Floats, prior: float) -> Floats:
-    """Rates clicks / expected of a table of shape (rows, columns), drawn to the product of its margins' rates.
+    """Rates clicks / expected of a table of shape (rows, columns), drawn to the rate of the row times the column's effect.
 
     Answers shape (rows + 1, columns + 1); the last row and column are what is assumed of those that were never met.
     """
     overall = (clicks.sum() + RATE_CLICKS) / (expected.sum() + RATE_CLICKS / prior)
     of_row = _shrunk(clicks.sum(1), expected.sum(1), overall, CELL_CLICKS)
-    of_column = _shrunk(clicks.sum(0), expected.sum(0), overall, CELL_CLICKS)
-    inner = _shrunk(clicks, expected, np.outer(of_row, of_column) / overall, CELL_CLICKS)
-    return np.block([[inner, of_row[:, None]], [of_column[None, :], np.full((1, 1), overall)]])
+    effect = _shrunk(clicks.sum(0), (expected * of_row[:, None]).sum(0), 1.0, CELL_CLICKS)
+    inner = _shrunk(clicks, expected, np.outer(of_row, effect), CELL_CLICKS)
+    return np.block([[inner, of_row[:, None]], [overall * effect[None, :], np.full((1, 1), overall)]])
 
 
 def _shrunk(clicks: Floats, expected: Floats, parent: Floats | float, weight: float) -> Floats:

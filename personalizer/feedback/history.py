@@ -1,0 +1,127 @@
+"""Learn responses from the history: one call for training."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baliza.sites import Site
+from baliza.stores import History, call, query
+from personalizer.feedback.learn import learn
+from personalizer.feedback.position import Floats, Shown
+from personalizer.feedback.report import read_answers
+from personalizer.feedback.responses import BINS, LOWEST_LOG2, Responses
+from personalizer.span import Span
+
+__all__ = ["learn_responses", "read_shown"]
+
+log = logging.getLogger("baliza.train")
+
+MOST_OFFERS: Final = 4_000_000  # given out; of more than these, a share of the decisions is read
+MOST_OF_VISITOR: Final = 2_000  # nobody sees more in earnest, and nobody may decide alone what others are offered
+MOST_WEIGHT: Final = 1_000.0
+SETTLED_MS: Final = 600_000  # a click comes later than its offer, and both take a moment to arrive
+ROWS_AT_ONCE: Final = 20_000
+
+
+def learn_responses(history: History, site: Site, span: Span, item_ids: Sequence[str], now: datetime) -> Responses:
+    """Responses to what was offered within the span, for the items of a model in its order; the prior where nothing was.
+
+    Blocks for some queries. Raises StoreDown. The same history and `now` give the same.
+    """
+    until_ms = min(span.until_ms, round(now.timestamp() * 1000) - SETTLED_MS)
+    shown = read_shown(history, site, span.since_ms, until_ms, item_ids)
+    answers = read_answers(history, site.name, _instant(span.since_ms), _instant(until_ms))
+    clicked, bought = (_table(shown, answers, name) for name in ("clicked", "via_click"))
+    log.info("%s: %d offers shown, %d clicks to learn from", site.name, shown.shown.sum(), shown.clicked.sum())
+    return learn(shown, clicked, bought, len(item_ids))
+
+
+def read_shown(history: History, site: Site, since_ms: int, until_ms: int, item_ids: Sequence[str]) -> Shown:
+    """The offers decided in [since_ms, until_ms) that were seen. Raises StoreDown.
+
+    A placement most of whose clicks come without word that anything was shown does not say what was: it is left out.
+    """
+    asked: dict[str, Any] = {"site": site.name, "since_ms": since_ms, "until_ms": until_ms}
+    ((offers,),) = history.rows(query("count_decisions"), asked)
+    asked |= {
+        "one_of": max(1, -(-offers // MOST_OFFERS)), "most_of_visitor": MOST_OF_VISITOR, "most_weight": MOST_WEIGHT,
+        "bins": BINS, "lowest": LOWEST_LOG2,
+    }  # fmt: skip
+    numbers = {item_id: number for number, item_id in enumerate(item_ids)}
+    names: tuple[dict[str, int], dict[str, int]] = ({}, {})
+    chunks = [_numbered(rows, numbers, names) for rows in _stream(history, query("learn_shown"), asked)]
+    table = np.concatenate([np.zeros((0, 10)), *chunks])
+    return _told(_shown(table, names))
+
+
+def _stream(history: History, sql: str, asked: dict[str, Any]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    chunks = call(lambda: history.client().execute_iter(sql, asked, chunk_size=ROWS_AT_ONCE))
+    while chunk := call(lambda: next(chunks, None)):
+        yield chunk
+
+
+def _numbered(
+    rows: Sequence[tuple[Any, ...]], items: Mapping[str, int], names: tuple[dict[str, int], dict[str, int]]
+) -> Floats:
+    """A chunk as numbers; placements and sources get theirs in the order in which they come."""
+    placements, sources = names
+    return np.array(
+        [
+            (
+                placements.setdefault(row[0], len(placements)),
+                sources.setdefault(row[1], len(sources)),
+                items.get(row[2], -1),
+                *row[3:],
+            )
+            for row in rows
+        ],
+        np.float64,
+    )
+
+
+def _shown(table: Floats, names: tuple[dict[str, int], dict[str, int]]) -> tuple[Shown, Floats]:
+    """The rows, with names sorted by their bytes; and the clicks of which nobody said that the offer was shown."""
+    places, ordered = zip(*map(_sorted, names), strict=True)
+    placement, source, item, rank, bins, tried = (column.astype(np.int64) for column in table[:, :6].T)
+    times, clicks, unseen, weights = table[:, 6:].T
+    weight = np.divide(weights, times, out=np.ones(len(table)), where=times > 0)
+    shown = Shown(
+        ordered[0], ordered[1], places[0][placement], places[1][source], item, rank, bins, tried > 0, times, clicks, weight
+    )
+    return shown, unseen
+
+
+def _sorted(names: Mapping[str, int]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Where each number stands among the sorted names, and these."""
+    ordered = sorted(names, key=str.encode)
+    places = np.zeros(len(names), np.int64)
+    for place, name in enumerate(ordered):
+        places[names[name]] = place
+    return places, tuple(ordered)
+
+
+def _told(found: tuple[Shown, Floats]) -> Shown:
+    shown, unseen = found
+    size = len(shown.placements)
+    blind = np.bincount(shown.placement, unseen, size) > np.bincount(shown.placement, shown.clicked, size)
+    for place in np.flatnonzero(blind):
+        log.warning("nothing is learned of %s: its clicks come without offer_shown", shown.placements[place])
+    return shown.part(~blind[shown.placement] & (shown.shown > 0))
+
+
+def _table(shown: Shown, answers: Sequence[Any], name: str) -> Floats:
+    """Offers by placement and source."""
+    places, sources = ({each: place for place, each in enumerate(names)} for names in (shown.placements, shown.sources))
+    table = np.zeros((len(places), len(sources)))
+    for each in answers:
+        if each.placement in places and each.source in sources:
+            table[places[each.placement], sources[each.source]] += getattr(each, name)
+    return table
+
+
+def _instant(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,164 @@
+"""Learning responses from a real history."""
+
+import logging
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from baliza.sites import Site
+from baliza.stores import History
+from personalizer.feedback import history as module
+from personalizer.feedback.history import learn_responses, read_shown
+from personalizer.feedback.position import Shown
+from personalizer.feedback.responses import BINS, PRIOR_RATE, Responses, bin_of
+from personalizer.span import Span
+from tests.personalizer.feedback.records import logged_offer
+from tests.personalizer.feedback.simulated import SOURCES, World
+from tests.personalizer.feedback.told import NOW, START, bought, decide, offered, tell, told
+
+pytestmark = pytest.mark.clickhouse
+SITE = Site("demo", "pk_demo", "")
+ITEMS = ["bulb", "case", "lamp", "rug"]
+DAY_MS = 86_400_000
+NOW_MS = round(NOW.timestamp() * 1000)
+SPAN = Span(NOW_MS - 90 * DAY_MS, NOW_MS, NOW_MS - 80 * DAY_MS, NOW_MS, 100, 1000)
+
+
+def read(history: History) -> Shown:
+    return read_shown(history, SITE, SPAN.since_ms, SPAN.until_ms, ITEMS)
+
+
+def learned(history: History, items: list[str] = ITEMS) -> Responses:
+    return learn_responses(history, SITE, SPAN, items, NOW)
+
+
+def test_without_decisions_there_is_the_prior(history: History) -> None:
+    found = learned(history)
+    assert found.sound(len(ITEMS))
+    assert found.rates[0, 0] == pytest.approx(PRIOR_RATE)
+
+
+def test_reads_what_was_seen_with_its_numbers(history: History) -> None:
+    offers = (
+        logged_offer("rug", 1, source="sellers", p_next=0.3, propensity=0.98),
+        logged_offer("bulb", 2, source="together", propensity=0.01),
+        logged_offer("gone", 3, source="together", p_next=0.002),
+        logged_offer("case", 4, source="together", p_next=0.002),
+    )
+    decide(history, offered("d-1", "", offers=offers, placement="home", explored=True))
+    tell(history, told("offer_shown", "d-1", "rug bulb gone"), told("offer_clicked", "d-1", "bulb"))
+    found = read(history)
+    assert (found.placements, found.sources) == (("home",), ("sellers", "together"))
+    order = np.argsort(found.rank)
+    assert found.rank[order].tolist() == [1, 2, 3]
+    assert found.item[order].tolist() == [3, 0, -1]
+    assert found.source[order].tolist() == [0, 1, 1]
+    assert found.explored[order].tolist() == [False, True, False]
+    assert found.clicked[order].tolist() == [0, 1, 0]
+    assert found.weight[order] == pytest.approx([1 / 0.98, 100, 1], rel=1e-5)
+
+
+def test_bins_are_those_that_ranking_reads(history: History) -> None:
+    p_next = [1.0, 0.8, 0.5, 0.3, 0.02, 0.001, 2.0**-14, 1e-8, float("nan")]
+    offers = tuple(logged_offer(f"i-{rank}", rank, p_next=p) for rank, p in enumerate(p_next, start=1))
+    decide(history, offered("d-1", "", offers=offers))
+    tell(history, told("offer_shown", "d-1", " ".join(offer.item_id for offer in offers)))
+    found = read(history)
+    assert found.bin[np.argsort(found.rank)].tolist() == bin_of(np.array(p_next, np.float32)).tolist()
+    assert found.bin.max() == BINS
+
+
+def test_carried_twice_and_told_again_counts_once(history: History) -> None:
+    decide(history, offered("d-1", "bulb"))
+    decide(history, offered("d-1", "bulb"), offered("d-2", "bulb"))
+    for _ in range(2):
+        tell(history, told("offer_shown", "d-1", "bulb"), told("offer_clicked", "d-1", "bulb"))
+    assert read(history).shown.tolist() == [1]
+
+
+def test_bots_and_the_flood_of_one_visitor_decide_nothing(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_OF_VISITOR", 5)
+    flood = [offered(f"d-{number}", "bulb") for number in range(50)]
+    decide(history, *flood, offered("good", "rug", visitor_id="v-2"), offered("bot", "case", visitor_id="v-3"))
+    tell(history, *(told("offer_shown", record.decision_id, "bulb") for record in flood))
+    tell(history, told("offer_shown", "good", "rug", visitor_id="v-2"))
+    tell(history, told("page_view", "", "", visitor_id="v-3", bot="crawler", session_id="s-3"))
+    tell(history, told("offer_shown", "bot", "case", visitor_id="v-3"))
+    found = read(history)
+    assert dict(zip(found.item.tolist(), found.shown.tolist(), strict=True)) == {0: 5, 3: 1}
+
+
+def test_of_a_long_history_a_share_of_the_decisions_is_read(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    decide(history, *(offered(f"d-{number}", "bulb rug", visitor_id=f"v-{number}") for number in range(400)))
+    tell(history, *(told("offer_shown", f"d-{number}", "bulb rug", visitor_id=f"v-{number}") for number in range(400)))
+    assert read(history).shown.sum() == 800
+    monkeypatch.setattr(module, "MOST_OFFERS", 200)
+    assert 100 < read(history).shown.sum() < 300
+
+
+def test_a_placement_whose_clicks_come_without_word_of_showing_teaches_nothing(
+    history: History, caplog: pytest.LogCaptureFixture
+) -> None:
+    decide(history, offered("d-1", "bulb", placement="mail"), offered("d-2", "rug", placement="home"))
+    tell(history, told("offer_clicked", "d-1", "bulb"), told("offer_shown", "d-2", "rug"))
+    with caplog.at_level(logging.WARNING):
+        found = read(history)
+    assert found.shown.tolist() == [1]
+    assert found.placements[found.placement[0]] == "home"
+    assert "nothing is learned of mail" in caplog.text
+
+
+def test_what_was_decided_a_moment_ago_has_had_no_chance_yet(history: History) -> None:
+    decide(history, offered("d-1", "bulb", NOW - timedelta(minutes=1)))
+    tell(history, told("offer_shown", "d-1", "bulb", NOW - timedelta(minutes=1)))
+    assert len(learned(history).placements) == 0
+
+
+def test_orders_after_clicks_teach_how_often_clicks_end_in_orders(history: History) -> None:
+    records = [offered(f"d-{number}", "bulb", visitor_id=f"v-{number}") for number in range(60)]
+    decide(history, *records)
+    both = ("offer_shown", "offer_clicked")
+    tell(history, *(told(kind, r.decision_id, "bulb", visitor_id=r.visitor_id) for r in records for kind in both))
+    later = START + timedelta(minutes=5)
+    tell(history, *(bought(f"o-{n}", [("bulb", "5", 1)], later, visitor_id=f"v-{n}") for n in range(30)))
+    assert learned(history).p_conversion("cart", "together") == pytest.approx(0.5, abs=0.03)
+
+
+def test_finds_the_planted_law_of_a_shop_through_the_stores(history: History) -> None:
+    """The whole way: decisions and events in, arrays out."""
+    rng = np.random.default_rng(21)
+    examined = np.array([1, 0.7, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15])
+    shop = World(examined, np.exp(rng.normal(np.log(0.15), 0.6, 30)).clip(0.01, 0.7), power=0.5)
+    columns = shop.log(4_000, rng)
+    insert_log(history, columns)
+    found = learned(history, [f"i-{number:02}" for number in range(30)])
+    assert found.sound(30)
+    assert np.abs(np.log(found.examined("home", 8) / examined)).mean() < 0.2
+    said = found.p_response("home", SOURCES[0], np.arange(30, dtype=np.int32), np.full(30, 0.02))
+    often = np.bincount(columns["item"], minlength=30) > 500
+    assert np.corrcoef(np.log(said[often]), np.log(shop.attraction[often]))[0, 1] > 0.9
+
+
+def insert_log(history: History, columns: dict[str, np.ndarray]) -> None:
+    """The simulated log as decisions of 8 offers and their responses, in two inserts."""
+    count = len(columns["rank"])
+    numbers = np.arange(count) // 8
+    ids, items = [f"d-{n}" for n in numbers], [f"i-{n:02}" for n in columns["item"]]
+    table = {
+        "site": ["demo"] * count, "decided_at": [START] * count, "decision_id": ids, "rank": columns["rank"].tolist(),
+        "visitor_id": [f"v-{n}" for n in numbers], "placement": ["home"] * count, "item_id": items,
+        "explored": (columns["propensity"] < 0.5).astype(int).tolist(), "source": [SOURCES[0]] * count,
+        "p_next": columns["p_next"].tolist(), "propensity": columns["propensity"].tolist(),
+    }  # fmt: skip
+    history.client().execute(f"INSERT INTO decisions ({', '.join(table)}) VALUES", list(table.values()), columnar=True)
+    clicks = np.flatnonzero(columns["clicked"])
+    kinds = ["offer_shown"] * count + ["offer_clicked"] * len(clicks)
+    rows = [*range(count), *clicks.tolist()]
+    responses = {
+        "site": ["demo"] * len(rows), "day": [START.date()] * len(rows), "decision_id": [ids[row] for row in rows],
+        "item_id": [items[row] for row in rows], "kind": kinds, "first_at": [START] * len(rows),
+    }  # fmt: skip
+    history.client().execute(
+        f"INSERT INTO responses ({', '.join(responses)}) VALUES", list(responses.values()), columnar=True
+    )
