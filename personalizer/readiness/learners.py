@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from baliza.readiness.model import LEAF, Bins, Calibration, Tree, Trees
 
-__all__ = ["LEARNERS", "Learned", "calibration", "fit_bins", "fit_trees"]
+__all__ = ["LEARNERS", "Learned", "Learner", "calibration", "fit_bins", "fit_trees"]
 
 MOST_BINS: Final = 8
 STRENGTH: Final = 0.3  # of the penalty's inverse: C of LogisticRegression

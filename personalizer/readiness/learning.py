@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from baliza.readiness.features import Features
 from baliza.readiness.model import FORMAT, Bins, Calibration, ReadinessFile, Trees, scored
-from baliza.readiness.rules import rules_probability
+from baliza.readiness.rules import PURPOSES, purpose_of, purposes, rules_probability
 from personalizer.readiness.learners import LEARNERS, Learned, calibration
 from personalizer.readiness.measures import Measured, difference, measured
 from personalizer.readiness.snapshots import Moments
 
-__all__ = ["FEWEST_BUYERS", "Judged", "calibrated", "judge", "learn", "rules_of"]
+__all__ = ["FEWEST_BUYERS", "Judged", "PurposeShare", "calibrated", "judge", "learn", "rules_of", "told_of"]
 
 FEWEST_BUYERS: Final = 200
 FEWEST_TESTED: Final = 25
@@ -30,6 +30,13 @@ CUTS: Final = (0.6, 0.8)
 EQUAL_WITHIN: Final = 1e-6
 SEED: Final = 1
 Floats = NDArray[np.float64]
+
+
+class PurposeShare(msgspec.Struct, frozen=True):
+    """Of all moments the share with this purpose, and the share of those before an order."""
+
+    share: float
+    bought: float
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class Judged:
     rules: Measured
     gap: tuple[float, float]  # 95 % interval of the AUC's gain over the rules'
     others: dict[str, float]  # log loss by kind on the second part, lower is better
+    purposes: dict[str, PurposeShare]
     scores: Floats
     later: NDArray[np.bool_]
 
@@ -66,7 +74,7 @@ def learn(moments: Moments, about: Mapping[str, Any], *, site: str, version: str
         return rules_stay(
             f"the last fifth of the time has fewer than {FEWEST_TESTED} sessions with an order to measure by", {}
         )
-    found = _told(judged)
+    found = told_of(judged)
     if not judged.better:
         return rules_stay("the model learned is not surely better than the rules on later visits", found)
     fitted = LEARNERS[judged.kind](moments.features, moments.bought, moments.weights)
@@ -104,9 +112,22 @@ def judge(moments: Moments) -> Judged | None:
         rules=measured(tested.bought, by_rules, tested.weights),
         gap=difference(tested.bought, predicted, by_rules, tested.weights, tested.visitors, seed=SEED),
         others=losses,
+        purposes=_by_purpose(tested, predicted),
         scores=scores[kind],
         later=later,
     )
+
+
+def _by_purpose(moments: Moments, predicted: Floats) -> dict[str, PurposeShare]:
+    seen = [Features(*row) for row in moments.features.tolist()]
+    told = np.array([purpose_of(each, purposes(each, said)) for each, said in zip(seen, predicted.tolist(), strict=True)])
+    total = moments.weights.sum()
+    found: dict[str, PurposeShare] = {}
+    for name in PURPOSES:
+        weights = moments.weights * (told == name)
+        bought = float(weights @ moments.bought / weights.sum()) if weights.any() else 0.0
+        found[name] = PurposeShare(float(weights.sum() / total), bought)
+    return found
 
 
 def rules_of(features: Floats) -> Floats:
@@ -152,7 +173,8 @@ def _check(model: Trees | Bins, fitted: Learned, features: Floats) -> None:
         raise ValueError(f"the exported readiness model differs from scikit-learn's by {worst:.2g}")
 
 
-def _told(judged: Judged) -> dict[str, Any]:
+def told_of(judged: Judged) -> dict[str, Any]:
+    """What was measured, as it is written down and printed."""
     return {
         "kind": judged.kind,
         "tested": {"moments": judged.moments, "sessions_with_order": judged.buyers},
@@ -160,4 +182,5 @@ def _told(judged: Judged) -> dict[str, Any]:
         "rules": msgspec.to_builtins(judged.rules),
         "auc_gain": list(judged.gap),
         "log_loss_by_kind": judged.others,
+        "purposes": msgspec.to_builtins(judged.purposes),
     }

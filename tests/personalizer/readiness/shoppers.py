@@ -1,4 +1,4 @@
-"""Simulated visits with a planted reason to buy, as the history tells them: who looks at a thing again buys it, mostly."""
+"""Simulated visits with planted reasons to buy, as the history tells them: who comes by mail or looks again buys, mostly."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -14,6 +14,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 IDLE_MS = 30 * MINUTE_MS
+PLAIN, MAILED = "http://shop.test/", "http://shop.test/?utm_source=news&utm_medium=email"
 
 
 def visits(
@@ -31,10 +32,11 @@ def visit(
 ) -> Iterator[Past]:
     wants = chance.random() < wanting
     at, favourite = begin_ms, f"item-{chance.randrange(20)}"
+    url = MAILED if telling and chance.random() < (0.7 if wants else 0.05) else PLAIN
     for _ in range(chance.randint(1, 8)):
         item = favourite if wants and telling and chance.random() < 0.6 else f"item-{chance.randrange(20)}"
         for kind, items in (("page_view", ()), ("view_item", ((item, "Light"),))):
-            yield past(visitor, session, at, kind, items)
+            yield past(visitor, session, at, kind, items)._replace(page_url=url)
             at += chance.randint(1, 90_000)
     if chance.random() < (0.7 if wants else 0.02):
         yield past(visitor, session, at, "add_to_cart", cart=1)
