@@ -13,7 +13,19 @@ from baliza.errors import BadRequest, BalizaError, Forbidden, StoreDown, TooMany
 from baliza.metrics import exposition
 from baliza.sites import Site, SiteRegistry
 
-__all__ = ["base_app", "bearer", "int_argument", "json_answer", "problem_answer", "site_of_key", "site_of_secret"]
+__all__ = [
+    "base_app",
+    "bearer",
+    "bearer_of",
+    "int_argument",
+    "json_answer",
+    "problem_answer",
+    "site_of_key",
+    "site_of_publishable",
+    "site_of_secret",
+    "site_with_secret",
+    "whole_number",
+]
 
 # A probe answers what it found (shown in /ready) or raises BalizaError when its part is not ready.
 Probe = Callable[[], object]
@@ -51,7 +63,12 @@ def problem_answer(error: BalizaError) -> Response:
 
 def bearer() -> str:
     """The bearer key of the request. Unauthorized when there is none."""
-    kind, _, key = request.headers.get("Authorization", "").strip().partition(" ")
+    return bearer_of(request.headers.get("Authorization", ""))
+
+
+def bearer_of(authorization: str) -> str:
+    """The bearer key of such a header. Unauthorized when there is none."""
+    kind, _, key = authorization.strip().partition(" ")
     if kind.lower() != "bearer" or not key.strip():
         came = f"the scheme {kind[:20]!r}" if key else "none"
         raise Unauthorized(f"expected the header `Authorization: Bearer sk_…` with the site's secret key, got {came}")
@@ -60,7 +77,12 @@ def bearer() -> str:
 
 def site_of_secret(registry: SiteRegistry) -> Site:
     """The site whose secret key came as bearer. Unauthorized when nobody's."""
-    site = registry.with_secret(bearer())
+    return site_with_secret(registry, bearer())
+
+
+def site_with_secret(registry: SiteRegistry, secret: str) -> Site:
+    """The site of a secret key. Unauthorized when nobody's."""
+    site = registry.with_secret(secret)
     if site is None:
         raise Unauthorized("the bearer key is not the secret key of any site; `baliza site list` shows the sites")
     return site
@@ -69,12 +91,14 @@ def site_of_secret(registry: SiteRegistry) -> Site:
 def site_of_key(registry: SiteRegistry) -> Site:
     """The site of the request: by secret key (bearer) or, from a browser, by `key=pk_…` and an allowed origin."""
     key = request.args.get("key")
-    if key is None:
-        return site_of_secret(registry)
+    return site_of_secret(registry) if key is None else site_of_publishable(registry, key, request.headers.get("Origin"))
+
+
+def site_of_publishable(registry: SiteRegistry, key: str, origin: str | None) -> Site:
+    """The site of a publishable key, asked from a page of this origin. Unauthorized, Forbidden."""
     site = registry.by_key.get(key)
     if site is None:
         raise Unauthorized("`key` is not the publishable key of any site; `baliza site list` shows them")
-    origin = request.headers.get("Origin")
     if origin and not site.allows(origin):
         raise Forbidden(f"the site {site.name} does not allow the origin {origin}; add it with `baliza site origins`")
     return site
@@ -82,7 +106,11 @@ def site_of_key(registry: SiteRegistry) -> Site:
 
 def int_argument(name: str, default: int, least: int, most: int) -> int:
     """A whole number from the query string. BadRequest says what was expected and what came."""
-    raw = request.args.get(name)
+    return whole_number(name, request.args.get(name), default, least, most)
+
+
+def whole_number(name: str, raw: str | None, default: int, least: int, most: int) -> int:
+    """The argument `name` as a whole number. BadRequest says what was expected and what came."""
     if raw is None:
         return default
     if not re.fullmatch("[0-9]{1,18}", raw) or not least <= int(raw) <= most:

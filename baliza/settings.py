@@ -105,6 +105,9 @@ class Settings:
         "127.0.0.1", "address on which loops (ingest, retargeting, trainer) answer /health", form=HOST
     )
     health_port: int = setting(0, "port on which a loop answers /health, /ready and /metrics; 0: none", least=0, most=65535)
+    offer_budget_ms: int = setting(
+        50, "milliseconds that an offer's answer may take; what is not there by then is left out", least=5, most=10_000
+    )
     retarget_interval_s: float = setting(5.0, "seconds between two looks for abandoned carts", least=0.1)
 
     @property

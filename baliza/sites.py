@@ -31,6 +31,7 @@ __all__ = [
     "add_user",
     "check_user",
     "load_sites",
+    "set_offers",
     "set_origins",
     "site_of_token",
 ]
@@ -38,6 +39,7 @@ __all__ = [
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 USER_NAME = re.compile(r"[\w.@+-]{1,100}")
 HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9.])?|[0-9a-f]*:[0-9a-f:.]+")
+MOST_EXPLORED = 0.3  # of all that is shown: what is more is no shop's ranking any more
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -45,6 +47,7 @@ class Site(Struct, frozen=True):
     """One shop. `origins`: allowed browser origins, `*` for any. `trust_browser`: money said by the browser is revenue.
 
     `count_automation`: browsers driven by a program are people here, as on a staging site that tests walk through.
+    offer_value: between relevance alone (0) and expected money (1). offer_explore: share of offers shown to learn, 0 to 0.3.
     """
 
     name: str
@@ -55,6 +58,8 @@ class Site(Struct, frozen=True):
     trust_browser: bool = True
     require_consent: bool = False
     count_automation: bool = False
+    offer_value: float = 0.5
+    offer_explore: float = 0.05
 
     def allows(self, origin: str) -> bool:
         """True when a page of this origin may use the publishable key."""
@@ -237,11 +242,22 @@ class CachedRegistry:
 
 def set_origins(redis: RedisClient, name: str, origins: Iterable[str]) -> Site:
     """Replace the origins that a site allows. NotFound when there is no such site, BadRequest on a bad origin."""
+    return _changed(redis, name, origins=tuple(checked_origin(origin) for origin in origins))
+
+
+def set_offers(redis: RedisClient, name: str, value: float | None, explore: float | None) -> Site:
+    """Change how a site's offers are ranked; None leaves as it is. NotFound, BadRequest when out of bounds."""
+    given = {"offer_value": (value, 1.0), "offer_explore": (explore, MOST_EXPLORED)}
+    for field, (number, most) in given.items():
+        if number is not None and not 0 <= number <= most:
+            raise BadRequest(f"{field}: expected a number from 0 to {most:g}, got {number:g}")
+    return _changed(redis, name, **{field: number for field, (number, _) in given.items() if number is not None})
+
+
+def _changed(redis: RedisClient, name: str, **fields: object) -> Site:
     stored = redis.hget(keys.SITES, name)
     if stored is None:
         raise NotFound(f"there is no site named {name!r}; `baliza site list` shows all")
-    site = msgspec.structs.replace(
-        msgspec.json.decode(stored, type=Site), origins=tuple(checked_origin(origin) for origin in origins)
-    )
+    site = msgspec.structs.replace(msgspec.json.decode(stored, type=Site), **fields)
     redis.hset(keys.SITES, name, msgspec.json.encode(site))
     return site

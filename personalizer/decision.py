@@ -1,114 +1,161 @@
-"""The decision: candidates → eligible → ranked → answer. Pure.
+"""The decision: candidates → eligible → ranked → varied → a small share explored. Pure: chance and time are arguments."""
 
-A source is asked in the order of SOURCES and what an earlier one offers stands before what a later one does.
-"""
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import Final
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from decimal import Decimal
-from typing import Final, Literal
-
+import numpy as np
 from msgspec import Struct
 
+from personalizer.candidates.arrivals import new_arrivals
+from personalizer.candidates.left_in_cart import left_in_cart
+from personalizer.candidates.next_items import next_items
+from personalizer.candidates.pieces import pieces
+from personalizer.candidates.replenishment import replenishment
 from personalizer.candidates.sellers import best_sellers
-from personalizer.candidates.together import together
+from personalizer.candidates.together import bought_together, viewed_together
 from personalizer.candidates.viewed import viewed_not_bought
-from personalizer.models.model import UNKNOWN, Model
-from personalizer.situation import Candidate, Situation, situate
-from personalizer.strings import reason_text
+from personalizer.eligibility import Bar, Seats, barred, due_again, unsellable
+from personalizer.exploration import Chance, explored
+from personalizer.insight import Insight
+from personalizer.models.model import ItemFacts
+from personalizer.placements import rules_of
+from personalizer.ranking import SUREST, Merged, Ranked, expected_value, greedy, loudness, merge, weighed
+from personalizer.situation import Candidate, Question, Reason, Situation, situate
 from schema.profile import VisitorProfile
 
-__all__ = ["SOURCES", "Decision", "Fallback", "Offer", "answer", "candidates", "decide", "eligible", "excluded", "ranked"]
+__all__ = ["CHEAP", "Choice", "Chosen", "Dial", "choose", "decide"]
 
-Fallback = Literal["no_model", "no_profile", "store_down"]
-Source = Callable[[Model, Situation, int], Sequence[Candidate]]
-SOURCES: Final[Sequence[Source]] = (together, viewed_not_bought, best_sellers)
-
-
-class Offer(Struct, frozen=True):
-    """One thing to show. `price` is a decimal in major units, null when nobody said one; texts are empty when unknown."""
-
-    rank: int
-    item_id: str
-    title: str
-    url: str
-    image: str
-    price: Decimal | None
-    currency: str
-    score: float
-    reason: str
-    reason_text: str
-    response_code: str
+Source = Callable[[Insight, Situation], Sequence[Candidate]]
+# All but the model of next items: lists that were made before, and what the visitor did.
+CHEAP: Final[Sequence[Source]] = (
+    bought_together, left_in_cart, replenishment, viewed_not_bought, best_sellers, new_arrivals, pieces,
+)  # fmt: skip
+POOL: Final = 12  # things among which is drawn what to try
+FRESH: Final = 4  # of them new arrivals, if there are so many
+RANKED: Final = 60  # candidates that are ranked at least; of longer lists, twice as many as are asked for
 
 
-class Decision(Struct, frozen=True):
-    """One answer of the personalizer. `fallback`: what was missing, null when nothing was. took_ms: with reading."""
+class Dial(Struct, frozen=True):
+    """A shop's own choice. value: between relevance alone (0) and expected money (1). explore: the explored share."""
 
-    decision_id: str
-    placement: str
-    offers: list[Offer]
-    fallback: Fallback | None
-    took_ms: float
+    value: float = 0.5
+    explore: float = 0.05
+
+
+class Chosen(Struct, frozen=True, gc=False):
+    """One offer of a decision. propensity: how likely it was to stand in this place. tried: drawn, not ranked, there."""
+
+    ranked: Ranked
+    facts: ItemFacts
+    propensity: float
+    tried: bool
+
+
+class Choice(Struct, frozen=True):
+    """What was decided. left_out: items that were candidates, and the rule that barred each. found: what sources said.
+
+    hurried: the model of next items was not asked, for want of time.
+    """
+
+    chosen: Sequence[Chosen]
+    left_out: Mapping[int, Bar]
+    found: Sequence[Candidate]
+    situation: Situation
+    hurried: bool = False
 
 
 def decide(
-    model: Model, profile: VisitorProfile | None, placement: str, item_id: str | None, limit: int, now_ms: int
-) -> list[Offer]:
-    """The best `limit` offers for this visitor at this placement."""
-    situation = situate(model, profile, placement, item_id, now_ms)
-    barred = excluded(situation)
-    # Each source gives as many as could be needed if all that is barred were among them.
-    found = candidates(model, situation, limit + len(barred), SOURCES)
-    return answer(model, ranked(eligible(found, barred), limit), placement)
+    known: Insight,
+    profile: VisitorProfile | None,
+    asked: Question,
+    dial: Dial,
+    rng: Chance,
+    now_ms: int,
+    is_late: Callable[[], bool] = lambda: False,
+) -> Choice:
+    """The best `asked.limit` offers for this visitor at this placement.
+
+    is_late: asked before the model of next items is; when it says yes, the decision does without.
+    """
+    situation = situate(known.model, profile, asked, now_ms)
+    found = [candidate for source in CHEAP for candidate in source(known, situation)]
+    if hurried := is_late():
+        found += viewed_together(known, situation)
+    else:
+        found += next_items(known, situation)
+    return choose(known, situation, found, asked.limit, dial, rng, hurried)
 
 
-def candidates(model: Model, situation: Situation, most: int, sources: Iterable[Source]) -> Iterator[Candidate]:
-    """What the sources offer, one source after the other; the later ones are not asked before they are needed."""
-    for source in sources:
-        yield from source(model, situation, most)
+def choose(
+    known: Insight, situation: Situation, found: Sequence[Candidate], limit: int, dial: Dial, rng: Chance,
+    hurried: bool = False,
+) -> Choice:  # fmt: skip
+    """From what the sources say to what is shown."""
+    rules = rules_of(situation.placement)
+    placement = situation.placement
+    loud = loudness(known.rates(placement), rules, situation)
+    said = weighed(found, loud, lambda p_next: known.curve(placement, p_next))
+    merged = merge(found, said)
+    left_out = _bars(known, situation, merged, rules.never)
+    ranked = _ranked(known, [one for item, one in merged.items() if item not in left_out], dial.value)
+    del ranked[max(RANKED, 2 * limit) :]
+    seats = _seats(known, situation, ranked, limit)
+    line = greedy(ranked, situation.page_category, seats.fits)
+    best = list(islice(line, limit))
+    best += seats.fill()[: limit - len(best)]
+    pool = _pool(ranked, best, seats) if dial.explore > 0 and len(best) == limit > 1 else []
+    shown = [
+        Chosen(one, seats.told[one.item], propensity, tried)
+        for one, propensity, tried in explored(best, pool, dial.explore, rng)
+    ]
+    return Choice(shown, left_out | seats.refused, found, situation, hurried)
 
 
-def excluded(situation: Situation) -> frozenset[int]:
-    """Items not to offer: in the cart, bought lately, on the page."""
-    return frozenset((*situation.cart, *situation.bought, situation.page_item)) - {UNKNOWN}
+def _bars(known: Insight, situation: Situation, merged: Mapping[int, Merged], never: frozenset[Reason]) -> dict[int, Bar]:
+    left = situation.cart if situation.left and situation.own and Reason.ABANDONED_CART not in never else ()
+    bars = barred(known, situation, due_again(known, situation).union(left))
+    gone = unsellable(known, list(merged), situation.placement, situation.now_s)
+    return {item: bar for item, bar in bars.items() if item in merged} | gone
 
 
-def eligible(found: Iterable[Candidate], barred: frozenset[int]) -> Iterator[Candidate]:
-    """Those that may be offered, each item once, by the first source that has it."""
-    taken = set(barred)
-    for candidate in found:
-        if candidate.item not in taken:
-            taken.add(candidate.item)
-            yield candidate
+def _ranked(known: Insight, merged: Sequence[Merged], dial: float) -> list[Ranked]:
+    """With their expected values, best first; equal ones by number, so that the same question has the same answer."""
+    items = np.array([one.item for one in merged], np.int64)
+    values: list[float] = known.wares.value[items].tolist()
+    categories: list[int] = known.wares.category_of[items].tolist()
+    factors: list[float] = known.responses.factor[items].tolist()
+    median = known.median_value
+    found = []
+    for one, value, category, factor in zip(merged, values, categories, factors, strict=True):
+        p = min(SUREST, factor * (1 - one.missed))
+        worth, score = expected_value(p, value, median, dial)
+        found.append(Ranked(one.item, p, worth, score, category, one.reason, one.because))
+    found.sort(key=lambda ranked: (-ranked.score, ranked.item))
+    return found
 
 
-def ranked(found: Iterable[Candidate], limit: int) -> list[Candidate]:
-    """The first `limit`; sources come in the order of their rank and give their best first."""
-    chosen: list[Candidate] = []
-    for candidate in found:
-        chosen.append(candidate)
-        if len(chosen) == limit:
+def _seats(known: Insight, situation: Situation, ranked: Sequence[Ranked], limit: int) -> Seats:
+    there = [item for item in (situation.page_item, *situation.cart, *situation.bought) if item >= 0]
+    left = set(situation.cart) if situation.left else set()
+    items = [one.item for one in ranked]
+    groups = known.wares.variant_of[np.array(there + items, np.int64)].tolist()
+    # What is offered again itself does not bar itself.
+    taken = {group for item, group in zip(there, groups, strict=False) if group >= 0 and item not in left}
+    again = {groups[len(there) + n] for n, one in enumerate(ranked) if one.reason is Reason.REPLENISHMENT}
+    variant_of = dict(zip(items, groups[len(there) :], strict=True))
+    return Seats(limit, situation.page_category, taken - again, variant_of, known.wares.facts)
+
+
+def _pool(ranked: Sequence[Ranked], best: Sequence[Ranked], seats: Seats) -> list[Ranked]:
+    """What may be tried: new things first, then what came next."""
+    taken = {one.item for one in best}
+    rest = [one for one in ranked if one.item not in taken]
+    fresh = [one for one in rest if one.reason is Reason.NEW_ARRIVAL][:FRESH]
+    pool: list[Ranked] = []
+    for one in fresh + [one for one in rest if one.reason is not Reason.NEW_ARRIVAL]:
+        if len(pool) == POOL:
             break
-    return chosen
-
-
-def answer(model: Model, chosen: Sequence[Candidate], placement: str) -> list[Offer]:
-    """The offers as the shop gets them."""
-    return [_offer(model, candidate, rank, placement) for rank, candidate in enumerate(chosen, start=1)]
-
-
-def _offer(model: Model, candidate: Candidate, rank: int, placement: str) -> Offer:
-    facts = model.facts(candidate.item)
-    because = "" if candidate.because == UNKNOWN else model.facts(candidate.because).name
-    return Offer(
-        rank=rank,
-        item_id=facts.item_id,
-        title=facts.title,
-        url=facts.url,
-        image=facts.image,
-        price=facts.price,
-        currency=facts.currency,
-        score=round(min(1.0, max(0.0, candidate.score)), 4),
-        reason=candidate.reason.value,
-        reason_text=reason_text(candidate.reason, because),
-        response_code=f"{placement}.{candidate.reason.value}",
-    )
+        if seats.may_try(one):
+            pool.append(one)
+    return pool

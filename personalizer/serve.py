@@ -8,17 +8,20 @@ from typing import Final
 from flask import Flask
 
 from baliza import stores
+from baliza.readiness.files import ReadinessShelf
 from baliza.servers import serve_wsgi
 from baliza.settings import Settings
 from baliza.sites import CachedRegistry
 from personalizer.app import create_app
 from personalizer.catalogue.app import add_catalogue_routes
+from personalizer.catalogue.live import LiveCatalogue
+from personalizer.catalogue.store import CatalogueStore
 from personalizer.feedback.log import DecisionLog
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
 
-# An offer that comes later than this comes too late for its page; best sellers come in its place.
-OFFER_STORE_TIMEOUT_S: Final = 0.3
+# Of an offer's budget the live store may use so much; the rest is for deciding without it.
+STORE_SHARE: Final = 0.5
 # Nobody waits for the log, and it tries again.
 LOG_TIMEOUT_S: Final = 1.0
 
@@ -27,11 +30,17 @@ __all__ = ["decision_log", "personalizer_wsgi", "serve_personalizer"]
 
 def personalizer_wsgi(settings: Settings) -> Flask:
     """The personalizer's Flask app with real connections, clocks and models."""
-    redis = stores.redis(settings, OFFER_STORE_TIMEOUT_S)
+    redis, patient = stores.redis(settings, settings.offer_budget_ms / 1000 * STORE_SHARE), stores.redis(settings)
     shelf = ModelShelf(ModelStore(settings.model_dir), time.monotonic)
     registry = CachedRegistry(redis, time.monotonic)
-    app = create_app(settings, redis, registry, shelf, _now_ms, time.monotonic, lambda: str(uuid.uuid4()))
-    add_catalogue_routes(app, settings, stores.redis(settings), registry, _now_ms)
+    catalogue = LiveCatalogue(CatalogueStore(patient, settings.partitions), _now_ms, time.monotonic)
+    catalogue.start()
+    app = create_app(
+        settings, redis, registry, shelf, _now_ms, time.monotonic, lambda: str(uuid.uuid4()),
+        views=catalogue.view, readiness=ReadinessShelf(settings.model_dir, time.monotonic),
+        written=decision_log(settings), patient=patient,
+    )  # fmt: skip
+    add_catalogue_routes(app, settings, patient, registry, _now_ms)
     return app
 
 

@@ -1,39 +1,55 @@
-"""What is known when an offer is decided: the visitor's live profile in the model's own numbers. Pure."""
+"""What is known when an offer is decided: the question, and the visitor's live profile in the model's numbers. Pure."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
-from personalizer.models.model import UNKNOWN, Model
+from msgspec import Struct
+
+from personalizer.models.model import UNKNOWN, Model, find
 from schema.profile import VisitorProfile
 
-__all__ = ["Candidate", "Reason", "Situation", "Viewed", "situate"]
+__all__ = ["NOT_KNOWN", "Candidate", "Purpose", "Purposes", "Question", "Reason", "Situation", "Viewed", "situate"]
 
-PRODUCT_PAGE: Final = "product-detail"
+PRODUCT_PAGE: Final = "product"
+# A cart that lay still so long, or that an earlier visit left, was left behind.
+CART_LEFT_MS: Final = 3_600_000
+Purpose = Literal["inform", "browse", "buy"]
+# How likely (inform, browse, buy) is what the visit is for; together 1.
+Purposes = tuple[float, float, float]
+NOT_KNOWN: Final[Purposes] = (0.0, 1.0, 0.0)
 
 
 class Reason(StrEnum):
-    """Why something is offered."""
+    """Why something is offered: the source it came from."""
 
+    NEXT_ITEM = "next_item"
     BOUGHT_TOGETHER = "bought_together"
     VIEWED_TOGETHER = "viewed_together"
     VIEWED_NOT_BOUGHT = "viewed_not_bought"
+    ABANDONED_CART = "abandoned_cart"
+    REPLENISHMENT = "replenishment"
+    CATEGORY_BEST_SELLER = "category_best_seller"
     BEST_SELLER = "best_seller"
+    NEW_ARRIVAL = "new_arrival"
+    PROMOTION = "promotion"
+    EDITORIAL = "editorial"
+    SUBSCRIPTION = "subscription"
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """An item that could be offered. score in [0, 1]; `because`: the item that led here, UNKNOWN when none did."""
+class Candidate(Struct, frozen=True, gc=False):
+    """An item that could be offered, as one source sees it.
+
+    strength in [0, 1]: how sure that source is. because: the item that led here, UNKNOWN when none did.
+    """
 
     item: int
-    score: float
+    strength: float
     reason: Reason
     because: int = UNKNOWN
 
 
-@dataclass(frozen=True)
-class Viewed:
+class Viewed(Struct, frozen=True, gc=False):
     """An item that the visitor looked at, and how long ago."""
 
     item: int
@@ -41,43 +57,93 @@ class Viewed:
     age_s: float
 
 
-@dataclass(frozen=True)
-class Situation:
+class Question(Struct, frozen=True):
+    """What is asked. category: of the page, by name, for pages that show no item.
+
+    own: the profile may be repeated to who asks. False when the asker named a visitor without proof: then nothing is
+    offered that says what this visitor viewed, left in the cart or bought.
+    purposes: what the visit is for, as far as anybody knows.
+    """
+
+    placement: str = "default"
+    item_id: str | None = None
+    category: str | None = None
+    limit: int = 5
+    own: bool = True
+    purposes: Purposes = NOT_KNOWN
+
+
+class Situation(Struct, frozen=True):
     """Where an offer is asked for, and what is live about the visitor; items that the model does not know are left out.
 
-    page_item: the item on the page or UNKNOWN. cart: newest line last. viewed: newest first.
+    page_item: the item on the page or UNKNOWN; page_category: the page's category or UNKNOWN. cart: newest line last.
+    cart_age_s: since its last change. left: the cart was left by an earlier visit. viewed: newest first.
+    bought: item → seconds since its newest purchase, newest first.
     """
 
     placement: str
     page_item: int = UNKNOWN
+    page_category: int = UNKNOWN
     cart: tuple[int, ...] = ()
+    cart_age_s: float = 0.0
+    left: bool = False
     viewed: tuple[Viewed, ...] = ()
-    bought: frozenset[int] = frozenset()
+    bought: Mapping[int, float] = {}
+    own: bool = True
+    purposes: Purposes = NOT_KNOWN
+    now_s: int = 0
 
 
-def situate(model: Model, profile: VisitorProfile | None, placement: str, item_id: str | None, now_ms: int) -> Situation:
+def situate(model: Model, profile: VisitorProfile | None, asked: Question, now_ms: int) -> Situation:
     """Translate. Without an item_id a product page is taken to show the item that was viewed last."""
     viewed = profile.viewed[::-1] if profile else []
     cart = [line.item_id for line in profile.cart.lines] if profile else []
-    bought = [line.item_id for order in profile.orders for line in order.items] if profile else []
-    if item_id is None and placement == PRODUCT_PAGE and viewed:
+    orders = sorted(profile.orders, key=lambda order: -order.bought_at) if profile else []
+    bought = [(line.item_id, order.bought_at) for order in orders for line in order.items]
+    item_id = asked.item_id
+    if item_id is None and asked.placement.startswith(PRODUCT_PAGE) and viewed:
         item_id = viewed[0].item_id
     page = [] if item_id is None else [item_id]
     # One search for all: a search costs the same for one name as for fifty.
-    numbers = iter(model.find_items([*page, *cart, *(entry.item_id for entry in viewed), *bought]))
-    page_numbers, cart_numbers = _take(numbers, page), _take(numbers, cart)
-    seen = [
-        Viewed(item, entry.views, max(0.0, (now_ms - entry.last_viewed_at) / 1000))
-        for item, entry in zip(_take(numbers, viewed), viewed, strict=True)
-        if item != UNKNOWN
-    ]
+    numbers = iter(model.find_items([*page, *cart, *(entry.item_id for entry in viewed), *(name for name, _ in bought)]))
+    page_numbers, cart_numbers, viewed_numbers = _take(numbers, page), _take(numbers, cart), _take(numbers, viewed)
+    page_item = page_numbers[0] if page_numbers else UNKNOWN
+    ages: dict[int, float] = {}
+    for item, (_, bought_at) in zip(numbers, bought, strict=True):
+        ages.setdefault(item, max(0.0, (now_ms - bought_at) / 1000))
+    ages.pop(UNKNOWN, None)
     return Situation(
-        placement=placement,
-        page_item=page_numbers[0] if page_numbers else UNKNOWN,
-        cart=tuple(item for item in cart_numbers if item != UNKNOWN),
-        viewed=tuple(seen),
-        bought=frozenset(numbers) - {UNKNOWN},
+        placement=asked.placement,
+        page_item=page_item,
+        page_category=_category(model, page_item, asked.category),
+        cart=tuple([item for item in cart_numbers if item != UNKNOWN]),
+        cart_age_s=(now_ms - profile.cart.changed_at) / 1000 if profile else 0.0,
+        left=_was_left(profile, now_ms),
+        viewed=tuple(
+            [
+                Viewed(item, entry.views, max(0.0, (now_ms - entry.last_viewed_at) / 1000))
+                for item, entry in zip(viewed_numbers, viewed, strict=True)
+                if item != UNKNOWN
+            ]
+        ),
+        bought=ages,
+        own=asked.own,
+        purposes=asked.purposes,
+        now_s=now_ms // 1000,
     )
+
+
+def _category(model: Model, page_item: int, named: str | None) -> int:
+    if named is not None:
+        return find(model.categories, [named])[0]
+    return UNKNOWN if page_item == UNKNOWN else int(model.category_of[page_item])
+
+
+def _was_left(profile: VisitorProfile | None, now_ms: int) -> bool:
+    if profile is None or not profile.cart.lines:
+        return False
+    changed_at = profile.cart.changed_at
+    return now_ms - changed_at >= CART_LEFT_MS or (profile.session is not None and changed_at < profile.session.started_at)
 
 
 def _take(numbers: Iterator[int], counted: Sequence[object]) -> list[int]:

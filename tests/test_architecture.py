@@ -21,6 +21,8 @@ PURE = (
     "schema/events.py", "schema/keys.py", "schema/profile.py", "tracker/beacon.py", "tracker/checks.py",
     "tracker/explain.py", "tracker/observe.py", "tracker/collect.py", "tracker/pixel.py", "tracker/request.py",
     "tracker/rows.py", "tracker/batches.py", "tracker/profiles.py", "baliza/traffic.py", "personalizer/decision.py",
+    "personalizer/eligibility.py", "personalizer/ranking.py", "personalizer/exploration.py", "personalizer/placements.py",
+    "personalizer/insight.py", "personalizer/answer.py", "personalizer/asking.py", "personalizer/strings.py",
     "personalizer/carts.py", "personalizer/situation.py", "console/filters.py", "console/charts.py",
     "baliza/readiness/features.py", "baliza/readiness/rules.py", "baliza/readiness/model.py", "baliza/readiness/assess.py",
     "personalizer/feedback/record.py", "personalizer/feedback/responses.py",

@@ -70,6 +70,21 @@ def set_origins(name: str, origins: tuple[str, ...]) -> None:
     click.echo(f"{name}: {' '.join(made.origins)}")
 
 
+@site.command("offers")
+@click.argument("name")
+@click.option("--value", type=float, help="0: what is most relevant, 1: what earns most, between: a bit of both")
+@click.option("--explore", type=float, help="share of the offers that are shown to learn about them, 0 to 0.3")
+def set_offers(name: str, value: float | None, explore: float | None) -> None:
+    """Show or set how a site's offers are ranked.
+
+    \b
+    Example: baliza site offers lamps --value 0.3 --explore 0.05
+    """
+    redis = stores.redis(load_settings())
+    made = stores.call(lambda: sites.set_offers(redis, name, value, explore))
+    click.echo(f"{name}: value {made.offer_value:g}, explore {made.offer_explore:g}")
+
+
 @click.group()
 def user() -> None:
     """Users of the console."""

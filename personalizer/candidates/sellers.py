@@ -2,34 +2,36 @@
 
 from typing import Final
 
+from personalizer.insight import Insight
 from personalizer.models.model import UNKNOWN, Model, Ragged
 from personalizer.situation import Candidate, Reason, Situation
 
 __all__ = ["best_sellers", "categories_of_interest"]
 
 MAX_CATEGORIES: Final = 3
-# The shop's own best stand below any category's, however good they are.
-OVERALL_SHARE: Final = 0.5
+CATEGORY_STEP: Final = 0.7  # each further category of interest counts that much of the one before it
+PER_CATEGORY: Final = 12
+OVERALL: Final = 60
 
 
 def categories_of_interest(model: Model, situation: Situation) -> list[int]:
     """The categories of the page, the cart and the latest views, in this order, each once."""
-    items = [situation.page_item, *reversed(situation.cart), *(viewed.item for viewed in situation.viewed)]
-    found = dict.fromkeys(int(model.category_of[item]) for item in items if item != UNKNOWN)
+    items = [*reversed(situation.cart), *(viewed.item for viewed in situation.viewed[:8])]
+    found = dict.fromkeys([situation.page_category, *(int(model.category_of[item]) for item in items)])
     return [category for category in found if category != UNKNOWN][:MAX_CATEGORIES]
 
 
-def best_sellers(model: Model, situation: Situation, most: int) -> list[Candidate]:
-    """Candidates, best first: at most `most` of each category of interest, then `most` of the shop."""
-    categories = categories_of_interest(model, situation)
+def best_sellers(known: Insight, situation: Situation) -> list[Candidate]:
+    """The best of each category of interest, and of the shop."""
     found: list[Candidate] = []
-    for place, category in enumerate(categories):
-        share = (1 - OVERALL_SHARE) / len(categories)
-        found += _of_row(model.category_sellers, category, most, 1 - share * (place + 1), share)
-    return found + _of_row(model.sellers, 0, most, 0.0, OVERALL_SHARE)
+    weight = 1.0
+    for category in categories_of_interest(known.model, situation):
+        found += _of_row(known.model.category_sellers, category, PER_CATEGORY, weight, Reason.CATEGORY_BEST_SELLER)
+        weight *= CATEGORY_STEP
+    return found + _of_row(known.model.sellers, 0, OVERALL, 1.0, Reason.BEST_SELLER)
 
 
-def _of_row(sellers: Ragged, row: int, most: int, floor: float, span: float) -> list[Candidate]:
-    items, scores = sellers.row(row)
-    pairs = zip(items[:most].tolist(), scores[:most].tolist(), strict=True)
-    return [Candidate(item, floor + span * score, Reason.BEST_SELLER) for item, score in pairs]
+def _of_row(sellers: Ragged, row: int, most: int, weight: float, reason: Reason) -> list[Candidate]:
+    """Strength falls with the place, not with the score: how far behind the first the second is says little."""
+    items, _ = sellers.row(row)
+    return [Candidate(item, weight / (1 + place) ** 0.25, reason) for place, item in enumerate(items[:most].tolist())]

@@ -1,96 +1,78 @@
-"""Items that go together with what the visitor is busy with: the item on the page, the cart, what was viewed lately."""
+"""Items that go together with what the visitor is busy with: the item on the page, the cart, purchases, the latest views."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Final
 
-import numpy as np
+from msgspec import Struct
 
-from personalizer.models.model import Items, Model, Scores
+from personalizer.insight import Insight
+from personalizer.models.model import Ragged
 from personalizer.situation import Candidate, Reason, Situation
 
-__all__ = ["bought_weight", "seeds", "together"]
+__all__ = ["Seed", "bought_together", "seeds", "viewed_together"]
 
 PAGE_WEIGHT: Final = 1.0
 CART_WEIGHT: Final = 0.8
-VIEW_WEIGHT: Final = 0.6
-VIEW_STEP: Final = 0.85  # each view further back counts that much of the one after it
+LEFT_CART_WEIGHT: Final = 0.4  # of a cart that an earlier visit left: it may never be bought
+BOUGHT_WEIGHT: Final = 0.6
+VIEW_WEIGHT: Final = 0.5
+VIEW_STEP: Final = 0.8  # each view further back counts that much of the one after it
 VIEW_HALF_LIFE_S: Final = 3600.0
-MAX_CART_SEEDS: Final = 10
-MAX_VIEW_SEEDS: Final = 10
-# Near the purchase people want what completes it; elsewhere alternatives are welcome too.
-NEAR_PURCHASE: Final = ("cart", "checkout", "product")
-LESSER: Final = 0.3
+BOUGHT_HALF_LIFE_S: Final = 7 * 24 * 3600.0
+LEAST_WEIGHT: Final = 0.02
+# Who only looked at a lamp does not need the bulb yet.
+ONLY_VIEWED: Final = 0.4
+MAX_CART_SEEDS: Final = 8
+MAX_BOUGHT_SEEDS: Final = 3
+MAX_VIEW_SEEDS: Final = 4
+NEIGHBOURS: Final = 15  # of one seed; rows come best first
 
 
-@dataclass(frozen=True)
-class Seed:
+class Seed(Struct, frozen=True, gc=False):
     """An item from which to look for neighbours. weight in (0, 1]."""
 
     item: int
     weight: float
 
 
-@dataclass(frozen=True)
-class _Evidence:
-    """Neighbours of one seed in one relation; strengths in [0, 1)."""
-
-    items: Items
-    strengths: Scores
-    seed: int
-    reason: Reason
-
-
 def seeds(situation: Situation) -> list[Seed]:
-    """The items to start from, each once with its highest weight."""
+    """The items to start from, each once: the page, the cart, what was bought lately, what was looked at lately."""
     found: dict[int, float] = {}
     if situation.page_item >= 0:
         found[situation.page_item] = PAGE_WEIGHT
     for item in situation.cart[-MAX_CART_SEEDS:]:
-        found.setdefault(item, CART_WEIGHT)
+        found.setdefault(item, LEFT_CART_WEIGHT if situation.left else CART_WEIGHT)
+    for item, age_s in list(situation.bought.items())[:MAX_BOUGHT_SEEDS]:
+        found.setdefault(item, max(LEAST_WEIGHT, BOUGHT_WEIGHT * 0.5 ** (age_s / BOUGHT_HALF_LIFE_S)))
     for place, viewed in enumerate(situation.viewed[:MAX_VIEW_SEEDS]):
         recency = VIEW_STEP**place * 0.5 ** (viewed.age_s / VIEW_HALF_LIFE_S)
-        found.setdefault(viewed.item, max(0.01, VIEW_WEIGHT * recency))
+        found.setdefault(viewed.item, max(LEAST_WEIGHT, VIEW_WEIGHT * recency))
     return [Seed(item, weight) for item, weight in found.items()]
 
 
-def bought_weight(placement: str) -> tuple[float, float]:
-    """How much (bought together, viewed together) counts at this placement."""
-    return (1.0, LESSER) if placement.startswith(NEAR_PURCHASE) else (LESSER, 1.0)
+def bought_together(known: Insight, situation: Situation) -> list[Candidate]:
+    """What others bought along with any of the seeds; what was only looked at counts less than what is there to stay."""
+    settled = {situation.page_item, *situation.cart, *situation.bought}
+    start = [seed if seed.item in settled else Seed(seed.item, seed.weight * ONLY_VIEWED) for seed in seeds(situation)]
+    return _related(known.model.bought, start, Reason.BOUGHT_TOGETHER)
 
 
-def together(model: Model, situation: Situation, most: int) -> list[Candidate]:
-    """At most `most` candidates, best first. Evidence from several seeds adds up as 1 - Π(1 - strength)."""
-    evidence = _evidence(model, situation)
-    if not evidence:
-        return []
-    items = np.concatenate([part.items for part in evidence])
-    strengths = np.minimum(np.concatenate([part.strengths for part in evidence]), 0.999)
-    origin = np.repeat(np.arange(len(evidence)), [len(part.items) for part in evidence])
-    distinct, group = np.unique(items, return_inverse=True)
-    scores = -np.expm1(np.bincount(group, weights=np.log1p(-strengths)))
-    best = np.lexsort((distinct, -scores))[:most]
-    strongest = _strongest(group, strengths)
-    return [
-        Candidate(int(distinct[n]), float(scores[n]), source.reason, source.seed)
-        for n, source in ((n, evidence[origin[strongest[n]]]) for n in best)
-    ]
+def viewed_together(known: Insight, situation: Situation) -> list[Candidate]:
+    """What others looked at along with them, alternatives mostly: not along with what is in the cart or bought already."""
+    settled = {*situation.cart, *situation.bought}
+    start = [seed for seed in seeds(situation) if seed.item not in settled or seed.item == situation.page_item]
+    return _related(known.model.viewed, start, Reason.VIEWED_TOGETHER)
 
 
-def _evidence(model: Model, situation: Situation) -> list[_Evidence]:
-    bought, viewed = bought_weight(situation.placement)
-    relations = ((model.bought, bought, Reason.BOUGHT_TOGETHER), (model.viewed, viewed, Reason.VIEWED_TOGETHER))
-    found = []
-    for seed in seeds(situation):
-        for neighbours, weight, reason in relations:
-            items, scores = neighbours.row(seed.item)
-            if len(items):
-                found.append(_Evidence(items, scores * np.float32(seed.weight * weight), seed.item, reason))
-    return found
-
-
-def _strongest(group: "np.ndarray[tuple[int], np.dtype[np.intp]]", strengths: Scores) -> Items:
-    """For each group the position of its strongest evidence."""
-    order = np.lexsort((-strengths, group))
-    grouped = group[order]
-    first = np.concatenate(([True], grouped[1:] != grouped[:-1]))
-    return order[first].astype(np.int32)
+def _related(relation: Ragged, start: Iterable[Seed], reason: Reason) -> list[Candidate]:
+    """Evidence of several seeds adds up as 1 - Π(1 - weight · similarity); `because` is the seed that says most."""
+    found: dict[int, tuple[float, float, int]] = {}
+    for seed in start:
+        items, scores = relation.row(seed.item)
+        for item, similarity in zip(items[:NEIGHBOURS].tolist(), scores[:NEIGHBOURS].tolist(), strict=True):
+            strength = min(seed.weight * similarity, 0.999)
+            missed, strongest, because = found.get(item, (1.0, 0.0, -1))
+            if strength > strongest:
+                strongest, because = strength, seed.item
+            found[item] = (missed * (1 - strength), strongest, because)
+    return [Candidate(item, 1 - missed, reason, because) for item, (missed, _, because) in found.items()]

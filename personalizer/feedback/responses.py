@@ -14,7 +14,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BINS", "MAX_RANK", "PRIOR_CONVERSION", "PRIOR_RATE", "Responses", "bin_of", "prior_curve", "prior_examination"]
+__all__ = [
+    "BINS",
+    "CENTRES",
+    "LEAST_P",
+    "MAX_RANK",
+    "PRIOR_CONVERSION",
+    "PRIOR_RATE",
+    "Responses",
+    "bin_of",
+    "prior_curve",
+    "prior_examination",
+]
 
 Names = NDArray[np.bytes_]
 Floats = NDArray[np.float32]
@@ -91,22 +102,23 @@ class Responses:
         sources: one for all, or n of them. items: numbers of the model, negative for those it does not know. p_next: the
         model's calibrated probabilities, nan where a source has none. Some 35 µs for a hundred.
         """
-        row = self._row(placement)
+        row = self.row(placement)
         factor = np.where(items >= 0, self.factor[items], 1) if len(self.factor) else 1.0
         found = self.rates[row, self._columns(sources)] * self._curve(row, p_next) * factor
         return np.asarray(np.minimum(np.maximum(found, LEAST_P), 1.0), np.float32)
 
     def p_conversion(self, placement: str, sources: str | Sequence[str]) -> Floats:
         """P(bought within the attribution window | clicked), of shape () for one source, (n,) for n of them."""
-        found: Floats = self.conversion[self._row(placement), self._columns(sources)]
+        found: Floats = self.conversion[self.row(placement), self._columns(sources)]
         return found
 
     def examined(self, placement: str, ranks: int) -> Floats:
         """How much each rank from 1 to `ranks` is looked at, against the first, of shape (ranks,)."""
-        curve: Floats = self.examination[self._row(placement), np.minimum(np.arange(ranks), MAX_RANK - 1)]
+        curve: Floats = self.examination[self.row(placement), np.minimum(np.arange(ranks), MAX_RANK - 1)]
         return curve
 
-    def _row(self, placement: str) -> int:
+    def row(self, placement: str) -> int:
+        """The row of a placement in `rates`, `conversion`, `curve` and `examination`."""
         return _place(self.placements, placement)
 
     def _columns(self, sources: str | Sequence[str]) -> int | NDArray[np.intp]:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from personalizer.models.goods import UNKNOWN, Goods
+from personalizer.models.habits import Habits
 from personalizer.models.next_item import NextItem
 from schema.events import from_micros
 
@@ -154,7 +155,7 @@ class Model:
     bought, viewed: for each item those bought (viewed) together with it. sellers: one row, best first;
     category_sellers: a row a category. category_of: category of each item, UNKNOWN where none.
     goods: the catalogue's facts as arrays; None in models of before. next_item: the ranker of what comes next; None where
-    there was nothing to learn it from.
+    there was nothing to learn it from. habits: what is bought again; None in models of before.
     """
 
     item_ids: Names
@@ -168,6 +169,7 @@ class Model:
     version: str = ""
     goods: Goods | None = None
     next_item: NextItem | None = None
+    habits: Habits | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -192,6 +194,7 @@ class Model:
             and self.category_sellers.sound(categories, items)
             and (self.goods is None or self.goods.sound(items))
             and (self.next_item is None or self.next_item.sound(items))
+            and (self.habits is None or self.habits.sound(items))
         )
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -210,6 +213,8 @@ class Model:
             found |= {f"goods.{name}": array for name, array in self.goods.arrays().items()}
         if self.next_item is not None:
             found |= {f"{NEXT_ITEM}{name}": array for name, array in self.next_item.arrays().items()}
+        if self.habits is not None:
+            found |= {f"habits.{name}": array for name, array in self.habits.arrays().items()}
         return found
 
     @classmethod
@@ -229,6 +234,7 @@ class Model:
             category_of=raw["category_of"],  # type: ignore[arg-type]
             version=version,
             goods=Goods.of_arrays(arrays, "goods."),
+            habits=Habits.of_arrays(arrays, "habits."),
             **ragged,
         )
 

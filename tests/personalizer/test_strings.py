@@ -3,7 +3,7 @@
 import pytest
 
 from personalizer.situation import Reason
-from personalizer.strings import REASONS, reason_text
+from personalizer.strings import OF_BOUGHT, OF_CART, REASONS, reason_text
 
 
 def test_every_reason_has_its_sentences() -> None:
@@ -22,3 +22,9 @@ def test_does_without_a_name() -> None:
 @pytest.mark.parametrize("name", ["{0}", "{item}", "{item.__class__}"])
 def test_a_name_with_braces_stays_a_name(name: str) -> None:
     assert reason_text(Reason.BOUGHT_TOGETHER, name) == f"Often bought together with {name}"
+
+
+@pytest.mark.parametrize("texts", [OF_CART, OF_BOUGHT])
+def test_what_is_there_already_is_told_apart(texts: tuple[str, str]) -> None:
+    assert "Lamp" in reason_text(Reason.BOUGHT_TOGETHER, "Lamp", texts)
+    assert "{" not in reason_text(Reason.BOUGHT_TOGETHER, "", texts)

@@ -27,6 +27,7 @@ ENDPOINTS = {
     "/v1/sessions/current": {"get"},
     "/v1/visitors/{visitor}": {"get"},
     "/v1/offers": {"get"},
+    "/v1/offers/batch": {"post"},
     "/v1/carts/abandoned": {"get"},
     "/v1/reports/sessions": {"get"},
     "/v1/reports/sessions/{session_id}": {"get"},

@@ -2,68 +2,75 @@
 
 import pytest
 
-from personalizer.candidates.together import seeds, together
-from personalizer.situation import Reason, Situation, Viewed
-from tests.personalizer.planted import ITEMS, planted_model
+from personalizer.candidates.together import bought_together, seeds, viewed_together
+from personalizer.situation import Candidate, Reason, Situation, Viewed
+from tests.personalizer.planted import ITEMS
+from tests.personalizer.shops import planted_shop
 
-MODEL = planted_model()
+KNOWN = planted_shop()
 BULB, CASE, LAMP, PHONE, RUG, TORCH = range(6)
 
 
-def test_a_planted_companion_comes_first() -> None:
-    found = together(MODEL, Situation("cart", cart=(LAMP,)), 10)
-    assert (ITEMS[found[0].item], found[0].reason, found[0].because) == ("bulb", Reason.BOUGHT_TOGETHER, LAMP)
+def by_item(found: list[Candidate]) -> dict[int, Candidate]:
+    assert len({entry.item for entry in found}) == len(found), "each item once"
+    return {entry.item: entry for entry in found}
 
 
-@pytest.mark.parametrize(
-    ("placement", "expected"),
-    [("cart", Reason.BOUGHT_TOGETHER), ("product-detail", Reason.BOUGHT_TOGETHER), ("home-hero", Reason.VIEWED_TOGETHER)],
-)
-def test_near_the_purchase_bought_together_counts_more(placement: str, expected: Reason) -> None:
-    assert together(MODEL, Situation(placement, page_item=LAMP), 10)[0].reason is expected
+def test_a_planted_companion_is_the_strongest() -> None:
+    best = max(bought_together(KNOWN, Situation("cart", cart=(LAMP,))), key=lambda entry: entry.strength)
+    assert (ITEMS[best.item], best.reason, best.because) == ("bulb", Reason.BOUGHT_TOGETHER, LAMP)
+
+
+def test_what_was_only_looked_at_needs_no_companion_yet() -> None:
+    carted, viewed = (
+        by_item(bought_together(KNOWN, situation))[BULB].strength
+        for situation in (Situation("home", cart=(LAMP,)), Situation("home", viewed=(Viewed(LAMP, 1, 0),)))
+    )
+    assert 0 < viewed < carted / 3
 
 
 def test_evidence_of_several_items_adds_up() -> None:
-    alone = {found.item: found.score for found in together(MODEL, Situation("cart", cart=(LAMP,)), 10)}
-    both = {found.item: found.score for found in together(MODEL, Situation("cart", cart=(LAMP, BULB)), 10)}
-    assert both[RUG] > alone[RUG] > 0
-    assert all(0 < score < 1 for score in both.values())
+    alone = by_item(bought_together(KNOWN, Situation("cart", cart=(LAMP,))))
+    both = by_item(bought_together(KNOWN, Situation("cart", cart=(LAMP, BULB))))
+    assert both[RUG].strength > alone[RUG].strength > 0
+    assert all(0 < entry.strength < 1 for entry in both.values())
 
 
 def test_names_the_strongest_reason() -> None:
-    found = together(MODEL, Situation("cart", page_item=PHONE, cart=(LAMP,)), 10)
-    assert {(entry.item, entry.because) for entry in found} >= {(CASE, PHONE), (BULB, LAMP)}
+    found = by_item(bought_together(KNOWN, Situation("cart", page_item=PHONE, cart=(LAMP,))))
+    assert (found[CASE].because, found[BULB].because) == (PHONE, LAMP)
 
 
-def test_each_item_comes_once_and_best_first() -> None:
-    found = together(MODEL, Situation("cart", page_item=LAMP, cart=(LAMP, BULB, PHONE)), 10)
-    scores = [entry.score for entry in found]
-    assert len({entry.item for entry in found}) == len(found)
-    assert scores == sorted(scores, reverse=True)
-
-
-def test_gives_no_more_than_asked() -> None:
-    assert len(together(MODEL, Situation("cart", cart=(LAMP, PHONE)), 2)) == 2
+def test_alternatives_are_not_looked_for_once_one_is_in_the_cart() -> None:
+    assert by_item(viewed_together(KNOWN, Situation("home", viewed=(Viewed(LAMP, 1, 0),))))[TORCH].because == LAMP
+    assert viewed_together(KNOWN, Situation("home", cart=(LAMP,), viewed=(Viewed(LAMP, 1, 0),))) == []
+    assert TORCH in by_item(viewed_together(KNOWN, Situation("product", page_item=LAMP, cart=(LAMP,))))
 
 
 def test_nothing_leads_to_nothing() -> None:
-    assert together(MODEL, Situation("home"), 10) == []
+    assert bought_together(KNOWN, Situation("home")) == viewed_together(KNOWN, Situation("home")) == []
 
 
-def test_the_page_weighs_more_than_the_cart_and_that_more_than_views() -> None:
-    found = seeds(Situation("home", LAMP, (PHONE,), (Viewed(RUG, 1, 0), Viewed(TORCH, 1, 0), Viewed(LAMP, 1, 0))))
-    assert [seed.item for seed in found] == [LAMP, PHONE, RUG, TORCH]
+def test_the_page_weighs_most_then_the_cart_then_purchases_then_views() -> None:
+    seen = (Viewed(RUG, 1, 0), Viewed(TORCH, 1, 0), Viewed(LAMP, 1, 0))
+    found = seeds(Situation("home", LAMP, cart=(PHONE,), viewed=seen, bought={BULB: 0.0}))
+    assert [seed.item for seed in found] == [LAMP, PHONE, BULB, RUG, TORCH]
     weights = [seed.weight for seed in found]
     assert weights == sorted(weights, reverse=True)
-    assert len(set(weights)) == 4
+    assert len(set(weights)) == 5
 
 
-def test_old_views_weigh_little_but_something() -> None:
-    fresh, old = (seeds(Situation("home", viewed=(Viewed(RUG, 1, age),)))[0].weight for age in (0, 30 * 86_400))
-    assert fresh == 0.6
-    assert 0 < old < 0.05
+@pytest.mark.parametrize(
+    "old",
+    [
+        Situation("home", bought={RUG: 300 * 86_400.0}),
+        Situation("home", viewed=(Viewed(RUG, 1, 30 * 86_400),)),
+    ],
+)
+def test_what_is_long_ago_weighs_little_but_something(old: Situation) -> None:
+    assert 0 < seeds(old)[0].weight < 0.05
 
 
 def test_looks_from_a_bounded_number_of_items() -> None:
     cart = tuple(range(100, 150))
-    assert [seed.item for seed in seeds(Situation("cart", cart=cart))] == list(cart[-10:])
+    assert [seed.item for seed in seeds(Situation("cart", cart=cart))] == list(cart[-8:])
