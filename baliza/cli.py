@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "model": Late("personalizer.model_cli:model", "Models"),
     "evaluate": Late("personalizer.evaluation.cli:evaluate", "How good the offers are"),
     "readiness": Late("personalizer.readiness.cli:readiness", "Who tells how ready visitors are to buy"),
+    "responses": Late("personalizer.feedback.cli:responses", "How visitors answered offers"),
     "replay": Late("tracker.cli:replay", "Send a log of real shoppers through the public door, as if they came again"),
     "quarantine": Late("tracker.quarantine_cli:quarantine", "Events that were refused or cannot be stored, with the reason"),
     "receipts": Late("tracker.receipts_cli:receipts", "What became of every event that came in, by site and hour"),

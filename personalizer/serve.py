@@ -3,6 +3,7 @@
 import atexit
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import Final
 
 from flask import Flask
@@ -16,6 +17,7 @@ from personalizer.app import create_app
 from personalizer.catalogue.app import add_catalogue_routes
 from personalizer.catalogue.live import LiveCatalogue
 from personalizer.catalogue.store import CatalogueStore
+from personalizer.feedback.app import add_responses
 from personalizer.feedback.log import DecisionLog
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
@@ -24,6 +26,7 @@ from personalizer.models.store import ModelStore
 STORE_SHARE: Final = 0.5
 # Nobody waits for the log, and it tries again.
 LOG_TIMEOUT_S: Final = 1.0
+REPORT_TIMEOUT_S: Final = 30.0  # of silence
 
 __all__ = ["decision_log", "personalizer_wsgi", "serve_personalizer"]
 
@@ -41,6 +44,8 @@ def personalizer_wsgi(settings: Settings) -> Flask:
         written=decision_log(settings), patient=patient,
     )  # fmt: skip
     add_catalogue_routes(app, settings, patient, registry, _now_ms)
+    history = stores.History(lambda: stores.clickhouse(settings, REPORT_TIMEOUT_S))
+    add_responses(app, history, registry, lambda: datetime.now(UTC))
     return app
 
 

@@ -1,13 +1,12 @@
 """baliza quarantine: what was refused or cannot be stored, with the reason; look at it, take it in again, or delete it."""
 
 import os
-import re
 import socket
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 from uuid import uuid4
@@ -21,41 +20,16 @@ from rich.text import Text
 from baliza import stores
 from baliza.lease import Lease
 from baliza.settings import load_settings
+from baliza.since import Since
 from baliza.sites import load_sites
 from baliza.stores import History
 from tracker.quarantine import REFUSED, Kept, Tallied, all_kept, delete, find, newest, tallied
 from tracker.quarantine_replay import STAYS, Again
 
-__all__ = ["quarantine", "since_of"]
+__all__ = ["quarantine"]
 
 SHOWN_CHARACTERS: Final = 200
 REASONS_SHOWN: Final = 10
-AGO: Final = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-class Since(click.ParamType[datetime]):
-    """A time, or how long ago."""
-
-    name = "TIME|AGO"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        found = since_of(value, datetime.now(UTC))
-        if found is None:
-            self.fail(f"expected a time in UTC (2026-11-21T10:00) or how long ago (90m, 12h, 7d), got {value!r}", param, ctx)
-        return found
-
-
-def since_of(said: str, now: datetime) -> datetime | None:
-    """The time that `2026-11-21T10:00`, `2026-11-21` or `12h` means; UTC where it does not say. None when it is neither."""
-    if ago := re.fullmatch(r"(\d{1,5})([mhd])", said):
-        return now - timedelta(**{AGO[ago[2]]: int(ago[1])})
-    try:
-        found = datetime.fromisoformat(said)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 @click.group()

@@ -13,9 +13,9 @@ from rich.table import Table
 
 from baliza import stores
 from baliza.settings import Settings, load_settings
+from baliza.since import Since
 from baliza.stores import History
 from tracker.ingest import oldest_waiting_s
-from tracker.quarantine_cli import Since
 from tracker.receipts import Line, Receipts, read_receipts, total
 
 __all__ = ["receipts"]

@@ -12,7 +12,7 @@ from msgspec import Struct
 from baliza.stores import History, query
 from schema.events import from_micros, to_micros
 
-__all__ = ["WINDOW_MS", "Answered", "Line", "interval", "read_answers", "show", "total"]
+__all__ = ["WINDOW_MS", "Answered", "Line", "Report", "interval", "read_answers", "report_of", "show", "total"]
 
 WINDOW_MS: Final = (
     5 * 24 * 3_600_000
@@ -56,6 +56,22 @@ class Line(Struct, frozen=True):
     rate: float | None
     rate_low: float | None
     rate_high: float | None
+
+
+class Report(Struct, frozen=True):
+    """What became of the offers of a site that were decided in [since, until). `responses`: most shown first."""
+
+    site: str
+    since: datetime
+    until: datetime
+    attribution_window_s: int
+    responses: list[Line]
+    total: Line
+
+
+def report_of(site: str, found: Sequence[Answered], since: datetime, until: datetime) -> Report:
+    """The report for the outside."""
+    return Report(site, since, until, WINDOW_MS // 1000, [show(each) for each in found], show(total(found)))
 
 
 def read_answers(history: History, site: str, since: datetime, until: datetime) -> list[Answered]:

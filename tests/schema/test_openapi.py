@@ -29,6 +29,7 @@ ENDPOINTS = {
     "/v1/offers": {"get"},
     "/v1/offers/batch": {"post"},
     "/v1/carts/abandoned": {"get"},
+    "/v1/responses": {"get"},
     "/v1/reports/sessions": {"get"},
     "/v1/reports/sessions/{session_id}": {"get"},
     "/health": {"get"},

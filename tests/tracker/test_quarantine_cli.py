@@ -1,7 +1,7 @@
 """`baliza quarantine`: what was refused, readable; and its end."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,7 +11,7 @@ from baliza.sites import add_site, load_sites
 from schema import keys
 from tests.support.collecting import START, Shop, event
 from tracker.quarantine import all_kept, newest, set_aside_command, tallied
-from tracker.quarantine_cli import quarantine, since_of
+from tracker.quarantine_cli import quarantine
 
 pytestmark = pytest.mark.redis
 
@@ -64,21 +64,6 @@ def test_choices_are_told_what_they_may_be(shop: Shop, valkey_url: str) -> None:
     assert len(run(valkey_url, "--since", "2026-11-21T10:01", "--json").output.splitlines()) == 2
     result = run(valkey_url, "--since", "yesterday")
     assert (result.exit_code, "how long ago (90m, 12h, 7d), got 'yesterday'" in result.output) == (2, True)
-
-
-@pytest.mark.parametrize(
-    ("said", "found"),
-    [
-        ("90m", START - timedelta(minutes=90)),
-        ("7d", START - timedelta(days=7)),
-        ("2026-11-20", START.replace(day=20, hour=0)),
-        ("2026-11-20T12:00+01:00", START.replace(day=20, hour=11)),
-        ("7w", None),
-        ("", None),
-    ],
-)
-def test_since_is_a_time_or_how_long_ago(said: str, found: datetime | None) -> None:
-    assert since_of(said, START) == found
 
 
 def test_says_how_many_are_not_shown_and_how_many_are_gone(shop: Shop, valkey_url: str) -> None:
