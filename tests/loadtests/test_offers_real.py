@@ -57,6 +57,7 @@ def test_a_cut_that_is_no_instant_is_told(tmp_path: Path) -> None:
     assert "expected an instant such as 2015-09-16T03:00:00Z, got 'noon'" in done.output
 
 
+@pytest.mark.long
 def test_what_was_viewed_last_is_carted_first_in_most_visits_of_a_real_shop(tmp_path: Path) -> None:
     assert written(real_log(), 0, tmp_path)[0] == 0
     log = read_log(tmp_path / "test.csv")

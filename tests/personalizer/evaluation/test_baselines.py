@@ -146,6 +146,7 @@ def test_what_nobody_looked_at_has_no_like() -> None:
     assert asked(fitted("session-knn"), NEVER) == []
 
 
+@pytest.mark.long
 def test_best_sellers_reach_what_is_known_of_a_standard_split() -> None:
     from personalizer.evaluation.log import read_log
     from personalizer.evaluation.metrics import hit_rate, reciprocal_rank
