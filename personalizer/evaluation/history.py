@@ -18,9 +18,9 @@ from baliza.stores import History
 from personalizer.days import Clicks, DayFiles, read_clicks
 from personalizer.evaluation.split import Split
 from personalizer.learning_data import Parameters, Progress, read_items
-from personalizer.models.behaviour import Behaviour
 from personalizer.models.model import find, sorted_names
 from personalizer.span import read_span
+from personalizer.witnesses import behaviour_of
 
 __all__ = ["MOST_SESSIONS", "TooYoung", "cut_of", "read_split", "split_clicks"]
 
@@ -87,8 +87,8 @@ def split_clicks(clicks: Clicks, cut_ms: int, categories: dict[bytes, str], rng:
     names = sorted_names([name for name in categories.values() if name])
     category_of = np.array(find(names, [categories.get(item, "") for item in item_ids.tolist()]), np.int32)
     return Split(
-        train=_behaviour(train.numbered(item_ids)),
-        test=_behaviour(test.renumbered(item_ids)),
+        train=behaviour_of(train.numbered(item_ids)),
+        test=behaviour_of(test.renumbered(item_ids)),
         item_ids=item_ids,
         category_of=category_of if len(names) else None,
         now_s=cut_ms // 1000,
@@ -102,7 +102,3 @@ def _begins(clicks: Clicks) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
     begins = np.full(len(sessions), np.iinfo(np.int64).max)
     np.minimum.at(begins, session_of, clicks.times_ms)
     return begins, session_of
-
-
-def _behaviour(clicks: Clicks) -> Behaviour:
-    return Behaviour.of_rows(clicks.sessions, clicks.items, clicks.kinds, clicks.times_ms // 1000)
