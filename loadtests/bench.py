@@ -20,6 +20,7 @@ from loadtests import (
     machine,
     offering,
     offers_scale,
+    offers_served,
     offers_split,
     replaying,
     report,
@@ -69,7 +70,7 @@ class Measured:
 
 FULL: Final = Sizes(3, 3.0, 4.0, 50_000, 6.0, 15.0, 10_000, 10.0, 20_000, 10_000_000, 1_000_000)
 QUICK: Final = Sizes(1, 1.0, 1.0, 15_000, 1.0, 3.0, 2_000, 2.0, 10_000, 100_000, 10_000)
-PARTS: Final = ("collector", "latency", "history", "visible", "visitors", "up", "models")
+PARTS: Final = ("collector", "latency", "history", "visible", "visitors", "up", "models", "served")
 TOLERANCE: Final = 0.15
 Tell = Callable[[str], None]
 
@@ -91,6 +92,8 @@ def run(sizes: Sizes, parts: Collection[str], folder: Path, tell: Tell) -> Measu
         found.figures += footprint.measure_up(folder / "up", sizes.idle_s, tell)
     if "models" in parts:
         _models(found, sizes, folder / "models", tell)
+    if "served" in parts:
+        _add(found, offers_served.measure(folder / "served", sizes.offers_s, tell))
     return found
 
 

@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from baliza import stores
+from baliza.settings import Settings
 from demo.walks import instant
 from loadtests.client import Load, for_seconds, request, send
 from loadtests.collecting import accepted
@@ -81,9 +82,9 @@ def shop() -> tuple[Behaviour, list[str], Behaviour, str]:
     return past.behaviour, [str(item) for item in range(past.n_items)], now.behaviour, "made up"
 
 
-def fill(opened: Box, behaviour: Behaviour, item_ids: Sequence[str], until: datetime) -> int:
+def fill(settings: Settings, behaviour: Behaviour, item_ids: Sequence[str], until: datetime) -> int:
     """Write the past into the history, moved in time so that it ends at `until`; answers its events. Blocks."""
-    client = stores.clickhouse(opened.settings)
+    client = stores.clickhouse(settings)
     at_ms = behaviour.times * 1000 + (int(until.timestamp() * 1000) - int(behaviour.times.max()) * 1000)
     sessions = np.repeat(np.arange(len(behaviour)), np.diff(behaviour.starts))
     for begin in range(0, len(at_ms), ROWS_AT_ONCE):
@@ -143,7 +144,7 @@ def measure(folder: Path, seconds: float, tell: Callable[[str], None]) -> tuple[
     now = datetime.now(UTC)
     with box(folder / "shop", with_history=True) as opened:
         tell(f"offers, end to end: writing the history of {name}")
-        events = fill(opened, past, item_ids, now - timedelta(hours=1))
+        events = fill(opened.settings, past, item_ids, now - timedelta(hours=1))
         tell(f"offers, end to end: learning from {events:,} events")
         began = time.perf_counter()
         trained = _train(opened)

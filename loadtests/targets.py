@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from loadtests import carrying, footprint, loading, offers_scale, offers_split, visible
+from loadtests import carrying, footprint, loading, offers_scale, offers_served, offers_split, visible
 from loadtests.collecting import COLLECTOR, FIRST, FSYNC, N_LOG, Case, name_of_ratio
 from loadtests.figures import Figure, rounded, table
 
@@ -63,6 +63,8 @@ TARGETS: Final = (
     Target("offers: learning it again on top of the model before", offers_split.AGAIN, 30.0, "{} s"),
     Target("offers: the model's part of an answer, RetailRocket, mean", offers_split.MEAN, 0.5, "{} ms of CPU"),
     Target("offers: the same, RetailRocket, p99", offers_split.P99, 1.5, "{} ms of CPU"),
+    Target("offers end to end, a shop of real size, per core", offers_served.CPU, 1_000, "{} requests/s", least=True),
+    Target("the same at 1,000 a second, p90", offers_served.P90, 7.0, "{} ms"),
     Target("offers: memory while a large shop is learned", offers_scale.FIT_MEMORY, 4 * MIB_OF_A_GB, "{} MiB"),
     Target("offers: memory of a process that serves it", offers_scale.SERVE_MEMORY, 4 * MIB_OF_A_GB, "{} MiB"),
     Target("offers: a list of it, p99", offers_scale.ASKED_P99, 5.0, "{} ms"),

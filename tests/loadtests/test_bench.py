@@ -25,11 +25,12 @@ def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     result = msgspec.json.decode(next(tmp_path.glob("*-quick.json")).read_bytes(), type=Result)
     parts = {
         "collector", "load", "latency", "ingest", "offers", "replay", "visible", "memory", "start", "offers, large",
+        "offers, end to end",
     } | ({"offers, model"} if real_split() else set())  # fmt: skip
     assert {figure.part for figure in result.figures} == parts
     assert all(figure.value > 0 for figure in result.figures)
     assert next(tmp_path.glob("*.md")).read_text().endswith(done.stdout.rstrip("\n") + "\n")
-    assert [curve.name for curve in result.curves] == ["collector", "offers"]
+    assert [curve.name for curve in result.curves] == ["collector", "offers", "offers-real"]
     here = [
         verdict for verdict in result.targets if not verdict.dream and (real_split() or "RetailRocket" not in verdict.what)
     ]
