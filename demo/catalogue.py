@@ -31,16 +31,21 @@ class Category:
 
 @dataclass(frozen=True)
 class Product:
-    """One thing for sale. `price` in EUR; `colours` are main, dark and accent; `companions` are bought along with it."""
+    """One thing for sale. price, cost: in EUR. colours: main, dark and accent. companions: bought along with it.
+
+    consumable: used up, and bought again.
+    """
 
     item_id: str
     name: str
     category: str
     brand: str
     price: Decimal
+    cost: Decimal
     description: str
     colours: tuple[str, str, str]
     companions: tuple[str, ...] = ()
+    consumable: bool = False
 
 
 CATEGORIES: Final[Sequence[Category]] = (
@@ -66,8 +71,8 @@ _COLOURS: Final[Mapping[str, tuple[str, str, str]]] = {
 
 
 def _product(row: Mapping[str, Any]) -> Product:
-    ready = {"price": Decimal(row["price"]), "colours": _COLOURS[row["colours"]], "companions": tuple(row["companions"])}
-    return Product(**{**row, **ready})
+    money = {"price": Decimal(row["price"]), "cost": Decimal(row["cost"])}
+    return Product(**{**row, **money, "colours": _COLOURS[row["colours"]], "companions": tuple(row["companions"])})
 
 
 PRODUCTS: Final[Sequence[Product]] = tuple(

@@ -3,7 +3,20 @@
 from typing import Final
 from urllib.parse import quote, urlencode
 
-__all__ = ["CART", "CHECKOUT", "HOME", "LOGIN", "SEEN", "THANKS", "category", "picture", "product", "search", "story"]
+__all__ = [
+    "CART",
+    "CHECKOUT",
+    "FEED",
+    "HOME",
+    "LOGIN",
+    "SEEN",
+    "THANKS",
+    "category",
+    "picture",
+    "product",
+    "search",
+    "story",
+]
 
 HOME: Final = "/"
 CART: Final = "/cart"
@@ -11,6 +24,7 @@ CHECKOUT: Final = "/checkout"
 THANKS: Final = "/thanks"
 LOGIN: Final = "/login"
 SEEN: Final = "/seen"
+FEED: Final = "/feed.xml"
 
 
 def category(slug: str) -> str:

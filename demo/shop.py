@@ -16,6 +16,7 @@ from demo.basket import Line
 from demo.catalogue import BY_ID, CATEGORIES, SHELVES, search
 from demo.data_layer import Push, as_ecommerce, as_gtag, money
 from demo.editorial import ADS, AUTUMN, STORIES
+from demo.feed import google_feed
 from demo.page import items_of, known, list_push, promotion_push, show, tell_on_next_page
 from demo.pictures import draw
 from demo.seen import SessionOf, nobody, seen
@@ -165,6 +166,12 @@ def picture(item_id: str) -> Response:
     response = Response(draw(known(item_id)), mimetype="image/svg+xml")
     response.cache_control.max_age = 3600
     return response
+
+
+@_pages.get(paths.FEED)
+def feed() -> Response:
+    """The product feed, as other shops have one for search engines. It says what things cost the shop: it is a demo."""
+    return Response(google_feed(request.root_url.rstrip("/")), mimetype="application/xml")
 
 
 @_pages.post("/letter")

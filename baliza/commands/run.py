@@ -129,6 +129,7 @@ def _run_all(
         services.start()
         _wait_until_up(settings, children, stop)
         if with_demo and not stop.is_set():
+            _send_feed(settings, live)
             _send_past(settings, live)
         if not stop.is_set():
             live.tell(announce(settings))
@@ -180,6 +181,19 @@ def _register_demo(settings: Settings) -> None:
         sites.add_token(redis, "demo", "tok_demo")
 
 
+def _send_feed(settings: Settings, live: LiveLine) -> None:
+    """The demo shop's own product feed, through the public endpoint, as another shop's cron job would send it."""
+    live.tell("sending the shop's product feed")
+    feed = import_module("demo.feed").google_feed(f"{settings.base_url}/shop")
+    url, secret = f"{settings.local_url}/v1/catalogue", {"Authorization": "Bearer sk_demo"}
+    asked = urllib.request.Request(url, feed.encode(), secret, method="PUT")  # noqa: S310 - our own address
+    try:
+        with _opener().open(asked, timeout=START_WITHIN_S):
+            pass
+    except OSError as error:
+        live.tell(f"the product feed was not taken: {error}")
+
+
 def _send_past(settings: Settings, live: LiveLine) -> None:
     """Two weeks of past visits through the public endpoint, once, so that there is something to learn from."""
     with stores.redis(settings) as redis:
@@ -212,12 +226,15 @@ def _wait_until_up(settings: Settings, children: Sequence[Child], stop: threadin
 
 
 def _answers(url: str) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=2):
+        with _opener().open(url, timeout=2):
             return True
     except OSError:
         return False
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _announce_up(settings: Settings) -> str:
@@ -244,6 +261,7 @@ def _announce_demo(settings: Settings) -> str:
   console   {private}/      user demo, password demo-demo
   offers    curl -H 'Authorization: Bearer sk_demo' '{public}/v1/offers?placement=home-hero&limit=3'
   carts     curl -H 'Authorization: Bearer sk_demo' '{public}/v1/carts/abandoned?limit=3'
+  feed      {public}/shop/feed.xml
   reports   curl -H 'Authorization: Bearer tok_demo' '{private}/v1/reports/sessions?period=today&limit=3'
   logs      {settings.data_dir / "logs"}/
 """
