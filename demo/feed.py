@@ -1,6 +1,6 @@
 """The shop's product feed, as shops make it for search engines: RSS 2.0 with Google's attributes. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape
 
 from demo import paths
@@ -20,7 +20,7 @@ def google_feed(shop_url: str) -> str:
     return "\n".join(_lines(shop_url, items))
 
 
-def _lines(shop_url: str, items: list[Mapping[str, str]]) -> Iterator[str]:
+def _lines(shop_url: str, items: Sequence[Mapping[str, str]]) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>'
     yield '<rss version="2.0" xmlns:g="http://base.google.com/ns/1.0">'
     yield f"<channel><title>Casa Faro</title><link>{escape(shop_url)}/</link><description>All that we have</description>"

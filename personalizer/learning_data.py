@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 ROWS_AT_ONCE: Final = 20_000
+# What is first seen this long after the history begins was not there before; of what came earlier nobody knows.
+SETTLED_MS: Final = 7 * DAY_MS
 CAMPAIGN_MARKS: Final = ("utm_", "gclid", "fbclid", "msclkid", "dclid", "gbraid", "wbraid", "_ga", "mc_")
 
 # What is being done, and how much of all is done, from 0 to 1.
@@ -79,7 +81,7 @@ def read_items(history: History, site: Site, span: Span, parameters: Parameters)
         "half_life_ms": int(parameters.half_life_days * DAY_MS),
     }
     rows = [row for chunk in _stream(history, query("train_items"), asked) for row in chunk]
-    return Items([_facts(row) for row in rows], np.array([row[7:] for row in rows], np.float64).reshape(-1, 3))
+    return Items([_facts(row, span) for row in rows], np.array([row[9:] for row in rows], np.float64).reshape(-1, 3))
 
 
 def with_catalogue(items: Items, copy: CatalogueCopy | None) -> Items:
@@ -120,8 +122,8 @@ def interactions_of(clicks: Clicks) -> Interactions:
     return Interactions(clicks.sessions[first], clicks.items[first], views, cart_adds, purchases)
 
 
-def _facts(row: Sequence[Any]) -> ItemFacts:
-    item_id, name, category, (price_micros, currency), item_url, item_page, image = row[:7]
+def _facts(row: Sequence[Any], span: Span) -> ItemFacts:
+    item_id, name, category, (price_micros, currency), item_url, item_page, image, brand, first_seen_ms = row[:9]
     return ItemFacts(
         item_id=item_id,
         name=name,
@@ -130,6 +132,8 @@ def _facts(row: Sequence[Any]) -> ItemFacts:
         currency=currency,
         url=shop_address(item_url) or shop_address(item_page),
         image=shop_address(image),
+        brand=brand,
+        first_seen_ms=first_seen_ms if first_seen_ms - span.first_ms >= SETTLED_MS else 0,
     )
 
 

@@ -8,6 +8,8 @@ SELECT
     argMaxIf(url, occurred_at, url != '' AND url_allowed) AS item_url,
     argMaxIf(page_url, occurred_at, type = 'view_item' AND item_count = 1 AND page_url != '' AND page_allowed) AS item_page,
     argMaxIf(image, occurred_at, image != '') AS image,
+    argMaxIf(brand, occurred_at, brand != '') AS brand,
+    toUnixTimestamp64Milli(min(occurred_at)) AS first_seen_ms,
     sumIf(weight, type = 'purchase') AS purchases,
     sumIf(weight, type IN ('add_to_cart', 'sync_cart')) AS cart_adds,
     sumIf(weight, type = 'view_item') AS views
@@ -18,6 +20,7 @@ FROM
         type, occurred_at, page_url, currency,
         item_ids[place] AS item_id,
         item_names[place] AS name,
+        item_brands[place] AS brand,
         item_categories[place] AS category,
         item_prices[place] AS price,
         item_urls[place] AS url,

@@ -10,6 +10,8 @@ import pytest
 from baliza.settings import Settings
 from baliza.sites import Site
 from baliza.stores import History
+from personalizer.catalogue.item import CatalogueItem, digest, encode_item
+from personalizer.catalogue.store import CatalogueCopy, CatalogueState
 from personalizer.days import Clicks
 from personalizer.learning_data import (
     Items,
@@ -17,9 +19,10 @@ from personalizer.learning_data import (
     interactions_of,
     read_items,
     shop_address,
+    with_catalogue,
 )
 from personalizer.span import read_span
-from tests.personalizer.planted import NOW
+from tests.personalizer.planted import NOW, fact
 from tests.support.rows import event_row, insert_events
 
 SITE = Site("demo", "pk_demo", "", ("http://shop.test",))
@@ -92,6 +95,38 @@ def test_counts_fall_by_half_in_a_fortnight(history: History, settings: Settings
     rows = (view(0.0001), view(14 * 24), view(14 * 24, type="purchase"), view(28 * 24, type="add_to_cart"))
     purchases, cart_adds, views = items(history, settings, *rows).counts[0]
     assert (round(purchases, 3), round(cart_adds, 3), round(views, 3)) == (0.5, 0.25, 1.5)
+
+
+@pytest.mark.clickhouse
+def test_what_comes_up_late_in_the_history_is_new_since_then(history: History, settings: Settings) -> None:
+    def seen(item: str, days: float) -> dict[str, Any]:
+        return view(days * 24, items=[(item, "light", "1", 1)], item_brands=["Lumo" if days > 5 else ""])
+
+    read = items(
+        history, settings, *(seen(*each) for each in [("old", 30), ("early", 24), ("new", 10), ("new", 2), ("old", 1)])
+    )
+    facts = {fact.item_id: fact for fact in read.facts}
+    assert {item_id: fact.first_seen_ms for item_id, fact in facts.items()} == {
+        "old": 0, "early": 0, "new": int((NOW - timedelta(days=10)).timestamp() * 1000),
+    }  # fmt: skip
+    assert facts["new"].brand == "Lumo"
+
+
+def test_the_catalogue_s_items_are_learned_with_or_without_events() -> None:
+    learned = Items([fact("lamp"), fact("rug")], np.array([[1.0, 2, 3], [4, 5, 6]]))
+    row = encode_item(CatalogueItem(name="Lamp, new", currency="EUR", price_micros=1_000_000))
+    state = CatalogueState(b"epoch", 7, True, 0)
+    copy = CatalogueCopy(state, {"new": row, "lamp": row}, np.array([[5, 1]], np.int64))
+    found = with_catalogue(learned, copy)
+    assert [(facts.item_id, facts.name, facts.listed) for facts in found.facts] == [
+        ("lamp", "Lamp, new", True), ("new", "Lamp, new", True), ("rug", "Rug", False),
+    ]  # fmt: skip
+    assert found.counts.tolist() == [[1, 2, 3], [0, 0, 0], [4, 5, 6]]
+    assert found.goods
+    assert found.goods.sound(3)
+    assert (found.goods.complete.tolist(), found.goods.epoch.tobytes()) == ([True], b"epoch")
+    assert found.goods.digest.tolist() == [digest(row), digest(row), 0]
+    assert with_catalogue(learned, None) is learned
 
 
 @pytest.mark.clickhouse

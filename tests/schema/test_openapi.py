@@ -17,7 +17,7 @@ from tests.support.collector import RunningCollector
 
 DOCUMENT: dict[str, Any] = json.loads(files("schema").joinpath("openapi.json").read_text())
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
-METHODS = ("get", "post", "options")
+METHODS = ("get", "put", "post", "delete", "options")
 ENDPOINTS = {
     "/o": {"post", "options"},
     "/o.gif": {"get"},
@@ -30,6 +30,8 @@ ENDPOINTS = {
     "/v1/offers/batch": {"post"},
     "/v1/carts/abandoned": {"get"},
     "/v1/responses": {"get"},
+    "/v1/catalogue": {"get", "put", "post"},
+    "/v1/catalogue/{item_id}": {"get", "delete"},
     "/v1/reports/sessions": {"get"},
     "/v1/reports/sessions/{session_id}": {"get"},
     "/health": {"get"},
