@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from baliza.errors import NotFound
+from baliza.readiness.rules import PURPOSES
 from baliza.settings import Settings, load_settings
 from baliza.sites import Site, load_sites
 from baliza.stores import History, call, clickhouse, redis
@@ -45,6 +46,7 @@ def report() -> None:
 @click.option("--until", default="", help="Last day, or the instant before which sessions begin.")
 @click.option("--purchased/--not-purchased", default=None, help="Only sessions with, or without, a purchase.")
 @click.option("--abandoned/--not-abandoned", default=None, help="Only sessions that left, or did not leave, a cart behind.")
+@click.option("--purpose", type=click.Choice(PURPOSES), help="Only sessions with this purpose.")
 @click.option("--source", default="", help="Only sessions that came from here.")
 @click.option("--device", default="", help="Only sessions on this kind of device.")
 @click.option("--bots", is_flag=True, help="Include bots.")
@@ -117,6 +119,7 @@ def _table(rows: list[SessionRow], zone: ZoneInfo, wide: bool) -> Table:
         table.add_column(text("table.device"), no_wrap=True)
     for column in ("pages", "items", "length", "cart") if wide else ("pages", "cart"):
         table.add_column(text(f"table.{column}"), justify="right", no_wrap=True)
+    table.add_column(text("table.purpose"), no_wrap=True)
     table.add_column(text("table.outcome"), no_wrap=True)
     for row in rows:
         table.add_row(*_cells(row, zone, wide))
@@ -134,6 +137,7 @@ def _cells(row: SessionRow, zone: ZoneInfo, wide: bool) -> Iterator[str]:
         yield f"{row.item_views:,}"
         yield length(row.duration_s)
     yield money(row.cart_value, row.cart_currency) if row.cart_pieces else ""
+    yield text(f"purpose.{row.purpose}")
     kind = outcome(row)
     ended = [text(f"outcome.{kind}"), *(money(amount, currency) for currency, amount in row.revenue.items())]
     yield f"[{OUTCOME_STYLES[kind]}]{' '.join(ended)}[/]"

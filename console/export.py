@@ -13,7 +13,7 @@ __all__ = ["COLUMNS", "csv_lines"]
 COLUMNS: Final = (
     "session_id", "visitor_id", "customer_id", "started_at", "ended_at", "duration_s", "events", "page_views", "item_views",
     "cart_adds", "checkouts", "purchases", "revenue", "revenue_currency", "cart_pieces", "cart_value", "cart_currency",
-    "abandoned", "landing_path", "referrer", "source", "medium", "campaign", "device", "browser", "os", "bot",
+    "abandoned", "purpose", "landing_path", "referrer", "source", "medium", "campaign", "device", "browser", "os", "bot",
 )  # fmt: skip
 # A cell that begins with one of these is run as a formula by spreadsheets.
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

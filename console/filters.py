@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from baliza.errors import BadRequest
+from baliza.readiness.rules import PURPOSES
 from baliza.sites import Site
 
 __all__ = ["MAX_LIMIT", "PERIODS", "Cursor", "SessionFilter", "parse_filter", "zone_of"]
@@ -22,7 +23,7 @@ EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 WORDS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 NAMES: Final = frozenset(
-    {"site", "format", "period", "since", "until", "purchased", "abandoned", "source", "device", "bots", "limit", "cursor"}
+    "site format period since until purchased abandoned purpose source device bots limit cursor".split()
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -45,6 +46,7 @@ class SessionFilter(Struct, frozen=True, kw_only=True):
     until: datetime
     purchased: bool | None = None
     abandoned: bool | None = None
+    purpose: str = ""
     source: str = ""
     device: str = ""
     bots: bool = False
@@ -69,6 +71,7 @@ def parse_filter(args: Mapping[str, str], site: Site, now: datetime) -> SessionF
         until=until,
         purchased=_flag(given, "purchased"),
         abandoned=_flag(given, "abandoned"),
+        purpose=_purpose(given),
         source=given.get("source", ""),
         device=given.get("device", ""),
         bots=_flag(given, "bots") or False,
@@ -147,6 +150,13 @@ def _flag(given: Mapping[str, str], name: str) -> bool | None:
     if raw.lower() not in WORDS:
         raise BadRequest(f"{name}: expected true or false, got {raw!r}")
     return WORDS[raw.lower()]
+
+
+def _purpose(given: Mapping[str, str]) -> str:
+    found = given.get("purpose", "")
+    if found and found not in PURPOSES:
+        raise BadRequest(f"purpose: expected one of {', '.join(PURPOSES)}, got {found!r}")
+    return found
 
 
 def _limit(given: Mapping[str, str]) -> int:

@@ -9,6 +9,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
 from baliza.errors import BadRequest
+from baliza.readiness.rules import PURPOSES
 from baliza.settings import Settings
 from baliza.sites import Site, User
 from baliza.stores import History, RedisClient
@@ -102,6 +103,7 @@ def _sessions_page(settings: Settings, history: History, user: User, site: Site,
         args=args,
         period=_period_shown(args),
         periods=PERIODS,
+        purposes=PURPOSES,
         last_day=wanted.until - timedelta(milliseconds=1),
         sources=sources,
         devices=devices,
@@ -133,4 +135,4 @@ def _period_shown(args: Mapping[str, str]) -> str:
 
 def _is_filtered(wanted: SessionFilter) -> bool:
     chosen = (wanted.purchased, wanted.abandoned)
-    return bool(wanted.source or wanted.device or wanted.bots) or chosen != (None, None)
+    return bool(wanted.purpose or wanted.source or wanted.device or wanted.bots) or chosen != (None, None)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from baliza.errors import NotFound
+from baliza.readiness.rules import PURPOSES
 from baliza.stores import History, query
 from console.filters import EARLIEST, LATEST, Cursor, SessionFilter, from_milliseconds, milliseconds, parse_filter
 from console.rows import Page, SessionRow, Story, Summary, bucket, plain, session_row, story_events
@@ -84,6 +85,7 @@ def summary(history: History, wanted: SessionFilter, cart_idle_s: int, now: date
         with_purchase=sum(record["with_purchase"] for record in found),
         with_abandoned_cart=sum(record["with_abandoned_cart"] for record in found),
         revenue={currency: plain(amount) for currency, amount in sorted(revenue.items())},
+        purposes={name: sum(record["purposes"][place] for record in found) for place, name in enumerate(PURPOSES)},
         unit=unit,
         over_time=[bucket(record) for record in found],
     )
@@ -137,6 +139,7 @@ def _bound(wanted: SessionFilter, cart_idle_s: int, now: datetime) -> dict[str, 
         "until": milliseconds(wanted.until),
         "purchased": -1 if wanted.purchased is None else int(wanted.purchased),
         "abandoned": -1 if wanted.abandoned is None else int(wanted.abandoned),
+        "purpose": wanted.purpose,
         "source": wanted.source,
         "device": wanted.device,
         "bots": int(wanted.bots),

@@ -14,7 +14,10 @@ __all__ = [
 
 
 class SessionRow(Struct, frozen=True):
-    """One session. Money is decimal text in major units; times are UTC; `bot` says why it is one, "" for people."""
+    """One session. Money is decimal text in major units; times are UTC; `bot` says why it is one, "" for people.
+
+    purpose: what the visit was for, by what was done until its end; see baliza.readiness.rules.
+    """
 
     session_id: str
     visitor_id: str
@@ -33,6 +36,7 @@ class SessionRow(Struct, frozen=True):
     cart_value: str
     cart_currency: str
     abandoned: bool
+    purpose: str
     landing_path: str
     referrer: str
     source: str
@@ -60,12 +64,13 @@ class Bucket(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """All sessions of a filter, whatever the page."""
+    """All sessions of a filter, whatever the page. purposes: how many sessions had which."""
 
     sessions: int
     with_purchase: int
     with_abandoned_cart: int
     revenue: dict[str, str]
+    purposes: dict[str, int]
     unit: str
     over_time: list[Bucket]
 

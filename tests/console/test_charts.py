@@ -10,7 +10,7 @@ MADRID, ZULU = ZoneInfo("Europe/Madrid"), ZoneInfo("UTC")
 
 
 def summary(unit: str, *buckets: Bucket) -> Summary:
-    return Summary(0, 0, 0, {}, unit, list(buckets))
+    return Summary(0, 0, 0, {}, {}, unit, list(buckets))
 
 
 def test_empty_days_are_bars_too() -> None:

@@ -14,7 +14,8 @@ from tests.support.rows import NOON
 ROW = SessionRow(
     session_id="s-1", visitor_id="v-1", customer_id="", started_at=NOON, ended_at=NOON, duration_s=0, events=1, page_views=1,
     item_views=0, cart_adds=0, checkouts=0, purchases=1, revenue={"EUR": "20.00", "USD": "5.50"}, cart_pieces=0,
-    cart_value="0.00", cart_currency="EUR", abandoned=False, landing_path="/", referrer="", source="direct", medium="",
+    cart_value="0.00", cart_currency="EUR", abandoned=False, purpose="buy", landing_path="/", referrer="",
+    source="direct", medium="",
     campaign="", device="desktop", browser="Firefox", os="Linux", bot="",
 )  # fmt: skip
 

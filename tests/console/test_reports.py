@@ -1,5 +1,7 @@
 """Sessions from a real history."""
 
+import itertools
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,10 +11,12 @@ import msgspec
 import pytest
 
 from baliza.errors import NotFound
+from baliza.readiness.rules import PURPOSES, purpose_of, purposes
 from baliza.sites import Site
 from baliza.stores import History
 from console.filters import SessionFilter, parse_filter
 from console.reports import all_sessions, choices, has_sessions, session_story, sessions, slices, summary, unit_of
+from tests.baliza.readiness.visits import seen
 from tests.support.rows import NOON, event_row, insert_events
 
 pytestmark = pytest.mark.clickhouse
@@ -54,7 +58,7 @@ def test_row_tells_the_whole_session(history: History) -> None:
         "session_id": "s-1", "visitor_id": "v-1", "customer_id": "",
         "started_at": "2026-11-21T12:00:00Z", "ended_at": "2026-11-21T12:01:10Z", "duration_s": 70,
         "events": 3, "page_views": 1, "item_views": 1, "cart_adds": 1, "checkouts": 0, "purchases": 0, "revenue": {},
-        "cart_pieces": 2, "cart_value": "79.80", "cart_currency": "EUR", "abandoned": False,
+        "cart_pieces": 2, "cart_value": "79.80", "cart_currency": "EUR", "abandoned": False, "purpose": "buy",
         "landing_path": "/landing", "referrer": "https://a.test/", "source": "mail", "medium": "email", "campaign": "autumn",
         "device": "desktop", "browser": "Firefox", "os": "Linux", "bot": "",
     }  # fmt: skip
@@ -213,3 +217,41 @@ def test_slices_grow_and_reach_the_beginning() -> None:
 @pytest.mark.parametrize(("days", "unit"), [(1, "hour"), (2, "hour"), (7, "day"), (120, "day"), (400, "month")])
 def test_unit_fits_the_length(days: int, unit: str) -> None:
     assert unit_of(SessionFilter(site="demo", since=NOON - timedelta(days=days), until=NOON)) == unit
+
+
+def sessions_of_all_kinds() -> list[Row]:
+    """A session for each combination of few and many, in one event of each kind that counts."""
+    rows: list[Row] = []
+    grid = itertools.product(range(5), range(4), range(3), range(2), range(2))
+    for number, (pages, views, adds, orders, pieces) in enumerate(grid):
+        kinds = ["page_view"] * pages + ["view_item"] * views + ["add_to_cart"] * adds + ["purchase"] * orders
+        at = NOON - timedelta(minutes=number)
+        for place, kind in enumerate(kinds):
+            last = place == len(kinds) - 1
+            name = f"{pages}-{views}-{adds}-{orders}-{pieces}"
+            rows.append(
+                event_row(
+                    type=kind, session_id=name, visitor_id=name, occurred_at=at + timedelta(seconds=place),
+                    session_opened_at=at, session_event=place + 1, cart_pieces=pieces if last else 7,
+                )
+            )  # fmt: skip
+    return rows
+
+
+def test_purposes_in_reports_are_those_of_the_rules(history: History) -> None:
+    insert_events(history, sessions_of_all_kinds())
+    found = list(all_sessions(history, wanted(limit="1000"), IDLE_S, NOON))
+    assert len(found) == 5 * 4 * 3 * 2 * 2 - 2  # of nothing at all there is no session
+    expected: Counter[str] = Counter()
+    for row in found:
+        pages, views, adds, orders, pieces = map(int, row.session_id.split("-"))
+        done = seen(page_views=pages, item_views=views, cart_adds=adds, orders=orders, cart_pieces=pieces)
+        purpose = purpose_of(done, purposes(done, 0.0))
+        assert row.purpose == purpose, row.session_id
+        expected[purpose] += 1
+    assert set(expected) == set(PURPOSES)
+    whole = summary(history, wanted(), IDLE_S, NOON, ZoneInfo("UTC"))
+    assert whole.purposes == expected
+    for name in PURPOSES:
+        assert summary(history, wanted(purpose=name), IDLE_S, NOON, ZoneInfo("UTC")).sessions == expected[name]
+        assert len(names(history, purpose=name, limit="1000")) == expected[name]

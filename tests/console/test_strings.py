@@ -40,6 +40,18 @@ def test_templates_say_nothing_of_their_own(file: Path) -> None:
 
 def test_every_name_is_used() -> None:
     source = "\n".join(file.read_text() for file in [*TEMPLATES, *FOLDER.glob("*.py")] if file.name != "strings.py")
-    built = ("event.", "count.", "outcome.", "story.", "period.", "chart.", "table.", "receipts.", "months", "days")
+    built = (
+        "event.",
+        "count.",
+        "outcome.",
+        "purpose.",
+        "story.",
+        "period.",
+        "chart.",
+        "table.",
+        "receipts.",
+        "months",
+        "days",
+    )
     unused = [name for name in ENGLISH if not name.startswith(built) and f"{name}" not in source]
     assert unused == []
