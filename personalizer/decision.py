@@ -33,7 +33,7 @@ CHEAP: Final[Sequence[Source]] = (
 )  # fmt: skip
 POOL: Final = 12  # things among which is drawn what to try
 FRESH: Final = 4  # of them new arrivals, if there are so many
-RANKED: Final = 60  # candidates that are ranked at least; of longer lists, twice as many as are asked for
+RANKED: Final = 40  # candidates that stand in line at least; for long lists, twice as many as are asked for
 
 
 class Dial(Struct, frozen=True):
@@ -98,15 +98,15 @@ def choose(
     said = weighed(found, loud, lambda p_next: known.curve(placement, p_next))
     merged = merge(found, said)
     left_out = _bars(known, situation, merged, rules.never)
-    ranked = _ranked(known, [one for item, one in merged.items() if item not in left_out], dial.value)
-    del ranked[max(RANKED, 2 * limit) :]
+    in_line = [one for item, one in merged.items() if item not in left_out]
+    ranked = _ranked(known, in_line, dial.value, max(RANKED, 2 * limit))
     seats = _seats(known, situation, ranked, limit)
     line = greedy(ranked, situation.page_category, seats.fits)
     best = list(islice(line, limit))
     best += seats.fill()[: limit - len(best)]
     pool = _pool(ranked, best, seats) if dial.explore > 0 and len(best) == limit > 1 else []
     shown = [
-        Chosen(one, seats.told[one.item], propensity, tried)
+        Chosen(one, seats.facts(one.item), propensity, tried)
         for one, propensity, tried in explored(best, pool, dial.explore, rng)
     ]
     return Choice(shown, left_out | seats.refused, found, situation, hurried)
@@ -119,19 +119,21 @@ def _bars(known: Insight, situation: Situation, merged: Mapping[int, Merged], ne
     return {item: bar for item, bar in bars.items() if item in merged} | gone
 
 
-def _ranked(known: Insight, merged: Sequence[Merged], dial: float) -> list[Ranked]:
-    """With their expected values, best first; equal ones by number, so that the same question has the same answer."""
+def _ranked(known: Insight, merged: Sequence[Merged], dial: float, most: int) -> list[Ranked]:
+    """The `most` best with their expected values, best first; equal ones by number: the same question, the same answer."""
     items = np.array([one.item for one in merged], np.int64)
-    values: list[float] = known.wares.value[items].tolist()
-    categories: list[int] = known.wares.category_of[items].tolist()
-    factors: list[float] = known.responses.factor[items].tolist()
-    median = known.median_value
+    p = known.responses.factor[items] * (1 - np.array([one.missed for one in merged]))
+    p = np.minimum(p, SUREST)
+    worth, score = expected_value(p, known.wares.value[items], known.median_value, dial)
+    best = np.lexsort((items, -score))[:most]
+    rows = zip(
+        best.tolist(), p[best].tolist(), worth[best].tolist(), score[best].tolist(),
+        known.wares.category_of[items[best]].tolist(), strict=True,
+    )  # fmt: skip
     found = []
-    for one, value, category, factor in zip(merged, values, categories, factors, strict=True):
-        p = min(SUREST, factor * (1 - one.missed))
-        worth, score = expected_value(p, value, median, dial)
-        found.append(Ranked(one.item, p, worth, score, category, one.reason, one.because))
-    found.sort(key=lambda ranked: (-ranked.score, ranked.item))
+    for place, likely, value, expected, category in rows:
+        one = merged[place]
+        found.append(Ranked(one.item, likely, value, expected, category, one.reason, one.because))
     return found
 
 

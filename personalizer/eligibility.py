@@ -116,19 +116,25 @@ class Seats:
         variant_of: Mapping[int, int],
         facts: Callable[[int], ItemFacts],
     ) -> None:
-        self._caps, self._home, self._facts = Caps(limit), home, facts
+        self._caps, self._home, self._read = Caps(limit), home, facts
         self._there, self._shown, self._variant_of = frozenset(groups), set[int](), variant_of
         self._categories: dict[int, int] = {}
         self._brands: dict[str, int] = {}
         self._sources: dict[Reason, int] = {}
         self.refused: dict[int, Bar] = {}
         self.waiting: list[Ranked] = []
-        self.told: dict[int, ItemFacts] = {}
+        self._told: dict[int, ItemFacts] = {}
+
+    def facts(self, item: int) -> ItemFacts:
+        """The newest facts, read once."""
+        found = self._told.get(item)
+        if found is None:
+            found = self._told[item] = self._read(item)
+        return found
 
     def fits(self, ranked: Ranked) -> bool:
         """True when it may sit down; then it counts. What is refused is remembered with the rule."""
-        facts = self._facts(ranked.item)
-        self.told[ranked.item] = facts
+        facts = self.facts(ranked.item)
         bar = self._never(ranked) or self._too_many(ranked, facts)
         if bar is None:
             self._sit(ranked, facts)
@@ -142,19 +148,16 @@ class Seats:
         """Those that waited and may sit down after all, now that there is room, in their order."""
         found = []
         for ranked in self.waiting:
-            facts = self.told[ranked.item]
             if self._never(ranked) is None:
-                self._sit(ranked, facts)
+                self._sit(ranked, self.facts(ranked.item))
                 del self.refused[ranked.item]
                 found.append(ranked)
         return found
 
     def may_try(self, ranked: Ranked) -> bool:
         """True when it could be shown in another's place; that a list has enough of its kind does not bar one try."""
-        facts = self.told.get(ranked.item) or self._facts(ranked.item)
         if self._never(ranked) is not None:
             return False
-        self.told[ranked.item] = facts
         self._shown.add(self._variant_of.get(ranked.item, UNKNOWN))
         return True
 

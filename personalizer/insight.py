@@ -11,7 +11,7 @@ from personalizer.feedback.responses import BINS, CENTRES, LEAST_P, Responses
 from personalizer.models.goods import KINDS
 from personalizer.models.model import UNKNOWN, Model
 from personalizer.ranking import RATES, TYPICAL
-from personalizer.situation import Reason
+from personalizer.situation import Candidate, Reason
 
 __all__ = ["ARRIVAL_S", "Insight", "insight_of"]
 
@@ -30,7 +30,7 @@ class Insight:
     """A model with its wares. median_value: of what is for sale, in major units. arrivals: category → items that are new
     and had no chance yet, newest first; under UNKNOWN those of all categories. pieces: what is not a product.
 
-    responses: how visitors answered, as far as that was learned.
+    responses: how visitors answered, as far as that was learned. sellers: lists that candidates.sellers made before.
     """
 
     model: Model
@@ -39,6 +39,7 @@ class Insight:
     arrivals: Mapping[int, Sequence[int]]
     pieces: Sequence[tuple[int, Reason]]
     responses: Responses
+    sellers: dict[tuple[int, int, float], list[Candidate]] = field(default_factory=dict)
     _rates: dict[str, Mapping[Reason, float]] = field(default_factory=dict)
 
     def rates(self, placement: str) -> Mapping[Reason, float]:

@@ -16,13 +16,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heapreplace
 from typing import Final
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from personalizer.models.model import UNKNOWN
 from personalizer.placements import BUY, INFORM, Rules
 from personalizer.situation import Candidate, Reason, Situation
 
 __all__ = ["RATES", "SUREST", "TYPICAL", "Merged", "Ranked", "expected_value", "greedy", "loudness", "merge", "weighed"]
+
+Numbers = NDArray[np.float64]
 
 # P(response | shown first) to what a source is entirely sure of, where a shop's own responses do not say better yet.
 # Priors: strips of shops are clicked in 1 to 5 of 100 cases, best sellers at the lower end of that, complements of what is
@@ -119,10 +123,12 @@ def merge(found: Sequence[Candidate], said: Sequence[float]) -> dict[int, Merged
     for candidate, p in zip(found, said, strict=True):
         if p <= 0:
             continue
-        p = min(p, SUREST)
-        known = merged.get(candidate.item)
+        if p > SUREST:
+            p = SUREST
+        item = candidate.item
+        known = merged.get(item)
         if known is None:
-            merged[candidate.item] = Merged(candidate.item, 1 - p, p, candidate.reason, candidate.because)
+            merged[item] = Merged(item, 1 - p, p, candidate.reason, candidate.because)
             continue
         known.missed *= 1 - p
         if p > known.best:
@@ -130,9 +136,12 @@ def merge(found: Sequence[Candidate], said: Sequence[float]) -> dict[int, Merged
     return merged
 
 
-def expected_value(p: float, value: float, median: float, dial: float) -> tuple[float, float]:
-    """(worth, p · worth^dial). worth: value in typical values, held within 1/20 … 20; 1 where nobody said one (nan)."""
-    worth = min(MOST_WORTH, max(1 / MOST_WORTH, value / median)) if value > 0 else 1.0
+def expected_value(p: Numbers, value: NDArray[np.float32], median: float, dial: float) -> tuple[Numbers, Numbers]:
+    """(worth, p · worth^dial), all of shape (n,). worth: value in typical values, held within 1/20 … 20.
+
+    It is 1 where nobody said a value (nan), and where a thing is worth nothing, such as an article.
+    """
+    worth = np.where(value > 0, np.clip(value / median, 1 / MOST_WORTH, MOST_WORTH), 1.0)
     return worth, p * worth**dial
 
 

@@ -78,7 +78,7 @@ class Situation(Struct, frozen=True):
 
     page_item: the item on the page or UNKNOWN; page_category: the page's category or UNKNOWN. cart: newest line last.
     cart_age_s: since its last change. left: the cart was left by an earlier visit. viewed: newest first.
-    bought: item → seconds since its newest purchase, newest first.
+    bought: item → seconds since its newest purchase, newest first. limit: how many offers are asked for.
     """
 
     placement: str
@@ -92,6 +92,7 @@ class Situation(Struct, frozen=True):
     own: bool = True
     purposes: Purposes = NOT_KNOWN
     now_s: int = 0
+    limit: int = 5
 
 
 def situate(model: Model, profile: VisitorProfile | None, asked: Question, now_ms: int) -> Situation:
@@ -130,6 +131,7 @@ def situate(model: Model, profile: VisitorProfile | None, asked: Question, now_m
         own=asked.own,
         purposes=asked.purposes,
         now_s=now_ms // 1000,
+        limit=asked.limit,
     )
 
 

@@ -32,6 +32,7 @@ from personalizer.models.next_item import NextItem
 from personalizer.models.popular import best_sellers
 from personalizer.models.similar import neighbours
 from personalizer.models.store import BrokenModel, ModelStore
+from personalizer.repeats import read_habits
 from personalizer.span import Span, read_span
 from personalizer.witnesses import behaviour_of, set_apart, tried
 
@@ -108,6 +109,7 @@ def train(
     taught, witnesses = set_apart(clicks, span.until_ms)
     progress("finding what goes together", 0.3)
     model = learn(items, interactions_of(clicks), parameters)
+    model = replace(model, habits=read_habits(history, site, span, items, model))
     model = replace(model, next_item=_next_item(taught, model, None if full else before, within(progress, 0.35, 0.9)))
     progress("asking about sessions kept apart", 0.9)
     trial, refused = _judged(model, before, witnesses, span, wish)

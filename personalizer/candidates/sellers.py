@@ -3,7 +3,7 @@
 from typing import Final
 
 from personalizer.insight import Insight
-from personalizer.models.model import UNKNOWN, Model, Ragged
+from personalizer.models.model import UNKNOWN, Model
 from personalizer.situation import Candidate, Reason, Situation
 
 __all__ = ["best_sellers", "categories_of_interest"]
@@ -11,7 +11,8 @@ __all__ = ["best_sellers", "categories_of_interest"]
 MAX_CATEGORIES: Final = 3
 CATEGORY_STEP: Final = 0.7  # each further category of interest counts that much of the one before it
 PER_CATEGORY: Final = 12
-OVERALL: Final = 60
+MOST_KEPT: Final = 10_000
+OVERALL: Final = 20  # or twice as many as are asked for: some are in the cart already, or sold out
 
 
 def categories_of_interest(model: Model, situation: Situation) -> list[int]:
@@ -26,12 +27,21 @@ def best_sellers(known: Insight, situation: Situation) -> list[Candidate]:
     found: list[Candidate] = []
     weight = 1.0
     for category in categories_of_interest(known.model, situation):
-        found += _of_row(known.model.category_sellers, category, PER_CATEGORY, weight, Reason.CATEGORY_BEST_SELLER)
+        found += _of_row(known, category, PER_CATEGORY, weight)
         weight *= CATEGORY_STEP
-    return found + _of_row(known.model.sellers, 0, OVERALL, 1.0, Reason.BEST_SELLER)
+    return found + _of_row(known, UNKNOWN, max(OVERALL, 2 * situation.limit), 1.0)
 
 
-def _of_row(sellers: Ragged, row: int, most: int, weight: float, reason: Reason) -> list[Candidate]:
-    """Strength falls with the place, not with the score: how far behind the first the second is says little."""
-    items, _ = sellers.row(row)
-    return [Candidate(item, weight / (1 + place) ** 0.25, reason) for place, item in enumerate(items[:most].tolist())]
+def _of_row(known: Insight, category: int, most: int, weight: float) -> list[Candidate]:
+    """Of a category, or of the shop (UNKNOWN). The same for all visitors, so it is made once."""
+    kept = known.sellers.get((category, most, weight))
+    if kept is not None:
+        return kept
+    model = known.model
+    items, _ = model.sellers.row(0) if category == UNKNOWN else model.category_sellers.row(category)
+    reason = Reason.BEST_SELLER if category == UNKNOWN else Reason.CATEGORY_BEST_SELLER
+    # Strength falls with the place, not with the score: how far behind the first the second is says little.
+    found = [Candidate(item, weight / (1 + place) ** 0.25, reason) for place, item in enumerate(items[:most].tolist())]
+    if len(known.sellers) < MOST_KEPT:
+        known.sellers[category, most, weight] = found
+    return found

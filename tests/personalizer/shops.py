@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from personalizer.answer import Offer, offers_of
 from personalizer.catalogue.item import goods_of
-from personalizer.catalogue.view import view_of
+from personalizer.catalogue.view import model_goods, view_of
+from personalizer.decision import Dial, decide
 from personalizer.feedback.responses import Responses
 from personalizer.insight import Insight, insight_of
 from personalizer.learning_data import Interactions, Items, Parameters
 from personalizer.models.habits import Habits
-from personalizer.models.model import ItemFacts
+from personalizer.models.model import ItemFacts, Model
+from personalizer.situation import Question
 from personalizer.train import learn
 from tests.personalizer.planted import BOUGHT, NOW_MS, SHOP, VIEWED
 
@@ -57,3 +61,11 @@ def shop(
 def planted_shop() -> Insight:
     """The shop of planted.py."""
     return shop([item(name, category) for name, category in SHOP.items()], BOUGHT, VIEWED)
+
+
+def first_offer(model: Model, placement: str, item_id: str | None = None) -> Offer:
+    """What somebody unknown is offered first."""
+    view = view_of(model, model_goods(model), {}, False, NOW_MS)
+    known = insight_of(model, view, NOW_MS // 1000)
+    choice = decide(known, None, Question(placement, item_id, limit=1), Dial(), Random(1), NOW_MS)
+    return offers_of(known, choice, NOW_MS)[0]

@@ -12,11 +12,11 @@ from baliza.settings import Settings
 from baliza.sites import Site
 from baliza.stores import History
 from personalizer import train as training
-from personalizer.decision import decide
 from personalizer.models.behaviour import Behaviour
 from personalizer.models.store import ModelStore
 from personalizer.train import Trained, Wish, train
-from tests.personalizer.planted import BOUGHT, ITEMS, NOW, NOW_MS, VIEWED, planted_history
+from tests.personalizer.planted import BOUGHT, ITEMS, NOW, VIEWED, planted_history
+from tests.personalizer.shops import first_offer
 from tests.support.rows import event_row, insert_events
 
 SITE = Site("demo", "pk_demo", "", ("http://shop.test",))
@@ -30,12 +30,12 @@ def test_finds_the_planted_companions(history: History, settings: Settings) -> N
     assert trained is not None
     assert model is not None
     assert (trained.version, trained.sessions, trained.items) == (model.version, len(BOUGHT) + len(VIEWED), len(ITEMS))
-    first = {item: decide(model, None, "product-detail", item, 1, NOW_MS)[0] for item in ITEMS}
+    first = {item: first_offer(model, "product-detail", item) for item in ITEMS}
     assert {item: first[item].item_id for item in ("lamp", "phone", "case", "torch")} == {
         "lamp": "bulb", "phone": "case", "case": "phone", "torch": "lamp",
     }  # fmt: skip
-    assert (first["lamp"].reason, first["torch"].reason) == ("bought_together", "viewed_together")
-    assert decide(model, None, "home", None, 1, NOW_MS)[0].item_id == "rug"
+    assert (first["lamp"].reason, first["torch"].reason) == ("bought_together", "next_item")
+    assert first_offer(model, "home").item_id == "rug"
 
 
 def test_offers_carry_what_the_history_said(history: History, settings: Settings) -> None:
@@ -43,7 +43,7 @@ def test_offers_carry_what_the_history_said(history: History, settings: Settings
     train(history, settings, SITE, NOW)
     model = ModelStore(settings.model_dir).load("demo")
     assert model is not None
-    offer = decide(model, None, "home", None, 1, NOW_MS)[0]
+    offer = first_offer(model, "home")
     assert (offer.title, offer.url, str(offer.price), offer.currency) == (
         "Name of rug",
         "http://shop.test/p/rug",

@@ -1,0 +1,27 @@
+"""What the history says of things that are bought again."""
+
+import numpy as np
+
+from baliza.sites import Site
+from baliza.stores import History, query
+from personalizer.learning_data import Items
+from personalizer.models.habits import Habits, Repeat, learn_habits
+from personalizer.models.model import UNKNOWN, Model
+from personalizer.span import Span
+
+__all__ = ["read_habits"]
+
+
+def read_habits(history: History, site: Site, span: Span, items: Items, model: Model) -> Habits:
+    """Habits with the model's items. One query. Raises StoreDown.
+
+    Intervals longer than the period cannot be seen; of the others the short ones are seen more often than they are.
+    """
+    asked = {"site": site.name, "since_ms": span.since_ms, "until_ms": span.until_ms}
+    rows = history.rows(query("train_repeats"), asked)
+    numbers = model.find_items([row[0] for row in rows])
+    repeats = [
+        Repeat(number, row[1], row[2], float(row[3])) for number, row in zip(numbers, rows, strict=True) if number != UNKNOWN
+    ]
+    consumable = np.full(len(model), -1, np.int8) if model.goods is None else model.goods.consumable
+    return learn_habits(repeats, model.category_of, consumable, items.counts[:, 2].astype(np.float32))
