@@ -3,6 +3,8 @@
 Decoding with these types is the first half of validation (shape, types, lengths); what depends on the clock, the key or on
 other fields is checked in tracker.beacon. Unknown fields are refused for a batch and an event (custom ones belong
 into `properties`) and ignored for an item, because GA4 lets shops add their own item parameters.
+
+Nothing here refers back to what it is in, so Python's collector of cycles need not look at it (gc=False).
 """
 
 from datetime import datetime
@@ -67,7 +69,7 @@ UserAgent = Annotated[str, Meta(max_length=500)]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
-class Page(Struct, forbid_unknown_fields=True):
+class Page(Struct, forbid_unknown_fields=True, gc=False):
     """The page on which something happened."""
 
     url: Url = ""
@@ -75,14 +77,14 @@ class Page(Struct, forbid_unknown_fields=True):
     title: Label = ""
 
 
-class Content(Struct, forbid_unknown_fields=True):
+class Content(Struct, forbid_unknown_fields=True, gc=False):
     """What a faro shows: a kind and the shop's own id of it."""
 
     kind: FaroKind
     id: Identifier
 
 
-class Item(Struct):
+class Item(Struct, gc=False):
     """One line of a product event, with GA4's names. `price` is the unit price in major units; url and image are ours."""
 
     item_id: Identifier
@@ -103,7 +105,7 @@ class Item(Struct):
     image: Url = ""
 
 
-class Event(Struct, forbid_unknown_fields=True):
+class Event(Struct, forbid_unknown_fields=True, gc=False):
     """One observation. Times and ids are the client's; the session is given by the server."""
 
     event_id: Identifier
@@ -127,7 +129,7 @@ class Event(Struct, forbid_unknown_fields=True):
     properties: Annotated[dict[PropertyName, PropertyValue], Meta(max_length=MAX_PROPERTIES)] = {}
 
 
-class Batch(Struct, forbid_unknown_fields=True):
+class Batch(Struct, forbid_unknown_fields=True, gc=False):
     """The body of POST /o. Without `visitor` the first-party cookie says who it is; without `key` the bearer does.
 
     `user_agent` is the visitor's browser as the shop's server saw it; it counts with the secret key only.

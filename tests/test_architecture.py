@@ -20,7 +20,8 @@ MAY_IMPORT = {
 PURE = (
     "schema/events.py", "schema/keys.py", "schema/profile.py", "tracker/beacon.py", "tracker/checks.py",
     "tracker/explain.py", "tracker/observe.py", "tracker/collect.py", "tracker/pixel.py", "tracker/request.py",
-    "tracker/rows.py", "tracker/batches.py", "tracker/profiles.py", "baliza/traffic.py", "personalizer/decision.py",
+    "tracker/rows.py", "tracker/batches.py",
+    "tracker/quick.py", "tracker/heads.py", "tracker/profiles.py", "baliza/traffic.py", "personalizer/decision.py",
     "personalizer/eligibility.py", "personalizer/ranking.py", "personalizer/exploration.py", "personalizer/placements.py",
     "personalizer/insight.py", "personalizer/answer.py", "personalizer/asking.py", "personalizer/strings.py",
     "personalizer/carts.py", "personalizer/situation.py", "console/filters.py", "console/charts.py",

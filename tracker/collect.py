@@ -108,9 +108,9 @@ class Collector:
     registry: SiteRegistry | None = None
 
     def __post_init__(self) -> None:
-        self._late_ms, self._future_ms = self.settings.late_max_s * 1000, self.settings.future_max_s * 1000
-        self._limits = RateLimits(self.settings)
-        self._rules = session_rules(self.settings)
+        self.late_ms, self.future_ms = self.settings.late_max_s * 1000, self.settings.future_max_s * 1000
+        self.limits = RateLimits(self.settings)
+        self.rules = session_rules(self.settings)
         self._found_out = _Known(self.registry)
 
     def steps(self, request: Request) -> Steps:
@@ -122,14 +122,27 @@ class Collector:
         try:
             answer = yield from self._observations(request)
         except BalizaError as error:
-            answer = problem_answer(error)
-            if isinstance(error, WrongMethod):
-                answer.headers.append(("Allow", "POST, OPTIONS"))
+            return self.refused(request, error)
+        return self._readable_by_page(request, answer)
+
+    def refused(self, request: Request, error: BalizaError) -> Answer:
+        """What is said about a request to /o of which nothing was taken."""
+        answer = problem_answer(error)
+        if isinstance(error, WrongMethod):
+            answer.headers.append(("Allow", "POST, OPTIONS"))
+        return self._readable_by_page(request, answer)
+
+    def told(self, request: Request, site: str, tally: Tally) -> Answer:
+        """What is said about a request to /o whose events were all good, and counts them."""
+        self.count(site, tally)
+        return self._readable_by_page(request, _answer(tally, []))
+
+    def _readable_by_page(self, request: Request, answer: Answer) -> Answer:
         if "origin" in request.headers:
-            answer.headers.extend(self._readable(request, refused=answer.status >= 400))
+            answer.headers.extend(self.readable(request, refused=answer.status >= 400))
         return answer
 
-    def _readable(self, request: Request, *, refused: bool) -> list[Header]:
+    def readable(self, request: Request, *, refused: bool) -> list[Header]:
         """As cors_headers, which asks every site."""
         said = (request.headers["origin"], refused)
         known = self._known()
@@ -181,11 +194,11 @@ class Collector:
     ) -> Generator[Commands, Sequence[Any], tuple[Tally, list[Rejection], list[Header]]]:
         """Judge a body and record what is good in it. Answers what became of it, and the headers that go with that."""
         server = admit_server(request, self.registry) if kind == "browser" and "authorization" in request.headers else None
-        network, now_ms = self._network(request), self.now_ms()
-        if server is None:
-            self._limits.check_network(network, now_ms)
-        decoded = decode(body, TimeWindow(now_ms, None if server else self._late_ms, self._future_ms))
-        sender = server or self._browser(request, decoded.key, kind)
+        network, now_ms = self.network_of(request), self.now_ms()
+        if server is None and not request.counted:
+            self.limits.check_network(network, now_ms)
+        decoded = decode(body, TimeWindow(now_ms, None if server else self.late_ms, self.future_ms))
+        sender = server or self.browser(request, decoded.key, kind)
         tally = Tally(received=len(decoded.events) + len(decoded.rejected), rejected=len(decoded.rejected))
         # What may not be kept must not lie in the stream either, not even in the body of the others.
         good = decoded.only([place for place, event in enumerate(decoded.events) if sender.allows(event.consent)])
@@ -193,15 +206,15 @@ class Collector:
         tally.consent = len(decoded.events) - len(good.events)
         headers = [] if decoded.visitor else self._name_visitor(request, sender, good)
         if server is None:
-            self._limits.count_browser(sender.site.name, good.visitor, network, tally.received, now_ms)
+            self.limits.count_browser(sender.site.name, good.visitor, network, tally.received, now_ms)
         else:
-            self._limits.count_server(sender.site.name, tally.received, now_ms)
+            self.limits.count_server(sender.site.name, tally.received, now_ms)
         context = self._context(request, sender, good, tally, network, now_ms)
         yield from self._record(good, bad, context, tally)
         self.count(sender.site.name, tally)
         return tally, decoded.rejected, headers
 
-    def _browser(self, request: Request, key: str, kind: str) -> Sender:
+    def browser(self, request: Request, key: str, kind: str) -> Sender:
         """As admit_browser. A site's pages come with few origins and wishes: who was admitted once is known."""
         headers = request.headers
         said = (key, kind, headers.get("origin"), headers.get("sec-gpc"), headers.get("dnt"))
@@ -223,7 +236,7 @@ class Collector:
             context.known = tally.duplicate = len(decoded.events) - len(mine)
         context.offered = len(mine)
         if mine:
-            last = observe_command(decoded, mine, context, self._rules, partitions)
+            last = observe_command(decoded, mine, context, self.rules, partitions)
         else:
             # Not in the visitor's partition: that would say something about a visitor who wants nothing to be kept.
             last = receipt_command(context, context.received_ms % partitions)
@@ -251,14 +264,19 @@ class Collector:
         mine = {place for place, reply in zip(first.values(), replies, strict=True) if reply == CLAIMED}
         return [place for place in range(len(decoded.events)) if place in mine or place not in orders]
 
-    def _network(self, request: Request) -> str:
+    def network_of(self, request: Request) -> str:
+        """Where it comes from, as far as that is ever written down."""
         peer, proxies = request.peer, self.settings.trusted_proxies
         return truncated(client_address(peer, request.header("x-forwarded-for"), proxies) if proxies else peer)
+
+    def agent_of(self, request: Request) -> str:
+        """The browser's own word for itself, as much of it as is kept."""
+        return request.header("user-agent")[:500]
 
     def _context(
         self, request: Request, sender: Sender, decoded: Decoded, tally: Tally, network: str, now_ms: int
     ) -> Context:
-        site, kind, headers = sender.site, sender.kind, request.headers
+        site, kind = sender.site, sender.kind
         return Context(
             site.name,
             decoded.visitor,
@@ -266,7 +284,7 @@ class Collector:
             kind,
             kind == "server" or site.trust_browser,
             network,
-            decoded.user_agent if kind == "server" else headers.get("user-agent", "")[:500],
+            decoded.user_agent if kind == "server" else self.agent_of(request),
             site.count_automation,
             consent=tally.consent,
             rejected=tally.rejected,

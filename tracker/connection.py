@@ -15,7 +15,9 @@ import httptools
 
 from baliza.errors import BadRequest, BalizaError, TooLarge
 from schema.events import MAX_BODY_BYTES
+from tracker.heads import Head, Heads, split
 from tracker.request import Answer, Request, origin_form, problem_answer, readable_by
+from tracker.watch import Watching
 
 __all__ = ["Connection"]
 
@@ -56,14 +58,16 @@ class Connection:
         self,
         sock: socket.socket,
         peer: str,
-        selector: selectors.BaseSelector,
+        selector: Watching,
         handle: Handle,
         forget: Forget,
         timeout_s: float,
         now: float,
+        heads: Heads,
     ) -> None:
         sock.setblocking(False)
         self.sock, self._peer, self._selector, self._handle, self._forget = sock, peer, selector, handle, forget
+        self._heads = heads
         self._timeout_s = timeout_s
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[tuple[Request, bool]] = deque()
@@ -140,6 +144,7 @@ class Connection:
             raise BadRequest("expected a request to this server, got CONNECT")
         if "upgrade" in self._headers and self._parser.should_upgrade():
             return  # the body is still to come: see _feed
+        self._headers.pop("content-length", None)  # the body says it, and requests that differ in nothing else share headers
         target = self._target.decode("latin-1")
         if not target.startswith("/"):
             target = origin_form(target)
@@ -175,11 +180,35 @@ class Connection:
             return
         if self._lingering:
             return
+        self.heard_at = now
         if self.idle:
             self.deadline = now + self._timeout_s
-        self.heard_at = now
+            key, begin = split(data)
+            if key and not (self._failed or self._closing):
+                if head := self._heads.get(key):
+                    self._take_known(head, data[begin:])
+                    return
+                self._parse(data)
+                self._learn(key, data[begin:])
+                self.advance()
+                return
         self._parse(data)
         self.advance()
+
+    def _take_known(self, head: Head, body: bytes) -> None:
+        """Hand out a request whose head was read before. The parser is between two messages, and stays there."""
+        self.busy = self._keep_alive = True
+        self._persistence = head.persistence
+        self._handle(self, Request("POST", "/o", head.headers, body, self._peer, head))
+
+    def _learn(self, key: bytes, body: bytes) -> None:
+        """Remember the head that was just read, if the parser sees what we see: one whole request with this body."""
+        if self._failed or self._in_message or len(self._queue) != 1:
+            return
+        request, keep_alive = self._queue[0]
+        if keep_alive and request.body == body:
+            persistence = _persistence(request.headers)
+            request.head = self._heads.learn(key, request.method, request.target, request.headers, persistence)
 
     def _parse(self, data: bytes) -> None:
         try:
@@ -224,8 +253,7 @@ class Connection:
             self.busy = True
             request, self._keep_alive = self._queue.popleft()
             self._queued_bytes -= len(request.body)
-            # HTTP/1.0 needs it confirmed; nobody else minds.
-            self._persistence = "keep-alive" if "connection" in request.headers else ""
+            self._persistence = _persistence(request.headers)
             self._handle(self, request)
         self._advancing = False
         if self._failed and not (self.busy or self._queue or self._closing):
@@ -320,6 +348,26 @@ class Connection:
             self._send(TOO_SLOW, head_only=False)
         self.close()
 
+    def answer_whole(self, answer: bytes, now: float) -> bool:
+        """As answer(), with bytes that keep the connection open as the request asked for, head and body; False, and nothing
+        has happened, where it is not that simple.
+        """
+        if self._queue or self._out or self.leaving or self.closed or self._ended or self._failed or not self._keep_alive:
+            return False
+        self.busy = False
+        self.deadline = now + KEEP_ALIVE_S
+        try:
+            sent = self.sock.send(answer)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self.close()
+            return True
+        if sent < len(answer) or self._events != selectors.EVENT_READ:
+            self._out += answer[sent:]
+            self._settle()
+        return True
+
     @property
     def receiving(self) -> bool:
         """The client is in the middle of a request, and nothing else happens."""
@@ -329,6 +377,11 @@ class Connection:
     def idle(self) -> bool:
         """Nothing is being asked or answered."""
         return not (self.busy or self._out or self._queue or self._in_message)
+
+
+def _persistence(headers: Mapping[str, str]) -> str:
+    # HTTP/1.0 needs it confirmed; nobody else minds.
+    return "keep-alive" if "connection" in headers else ""
 
 
 def _head_without_upgrade(parser: Any, target: bytes, headers: Mapping[str, str]) -> bytes:

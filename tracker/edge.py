@@ -25,9 +25,12 @@ from baliza.sites import decode_sites
 from schema import keys
 from tracker.collect import Collector, Steps, Tally
 from tracker.connection import Connection
+from tracker.heads import Heads
+from tracker.quick import Observation, Quick
 from tracker.redis_cluster_link import open_link
 from tracker.redislink import RedisLink
 from tracker.request import Answer, Request, problem_answer
+from tracker.watch import make_watch
 from tracker.wsgi_bridge import Wsgi, WsgiBridge
 
 __all__ = ["EdgeApp", "Loop"]
@@ -92,23 +95,51 @@ class Exchange:
             loop.link.send(commands, self.go, loop.now)
 
 
+class Hit:
+    """One request of the quick way."""
+
+    __slots__ = ("connection", "loop", "observation")
+
+    def __init__(self, loop: "Loop", connection: Connection, observation: Observation) -> None:
+        self.loop, self.connection, self.observation = loop, connection, observation
+
+    def done(self, marks: bytes | StoreDown) -> None:
+        """The store's word."""
+        loop, observation = self.loop, self.observation
+        try:
+            if isinstance(marks, StoreDown):
+                answer = loop.collector.refused(observation.request, marks)
+            elif observation.all_taken(marks) and self.connection.answer_whole(observation.accepted, loop.now):
+                loop.statuses[202] += 1
+                loop.count(observation.site, Tally(observation.events, observation.events))
+                return
+            else:
+                answer = loop.quick.answer(observation, marks)
+        except Exception:
+            loop.worker.log.exception("unforeseen error at %s", observation.request.path)
+            answer = Answer(500)
+        loop.answer(self.connection, observation.request, answer)
+
+
 class Loop:
     """The event loop. `worker` gives alive, ppid and notify(), as gunicorn's Worker does."""
 
     def __init__(self, app: EdgeApp, listeners: Sequence[socket.socket], wake_fd: int, worker: Any) -> None:
         settings = app.settings
         self.settings, self.worker, self.listeners = settings, worker, listeners
-        self.selector = selectors.DefaultSelector()
+        self.selector = make_watch()
         self.link = open_link(settings, self.selector)
         self.bridge = WsgiBridge(app.wsgi, settings.wsgi_threads, settings.trusted_proxies)
-        self.collector = Collector(settings, lambda: time.time_ns() // 1_000_000, lambda: str(uuid4()), self._count)
+        self.collector = Collector(settings, lambda: time.time_ns() // 1_000_000, lambda: str(uuid4()), self.count)
+        self.quick = Quick(self.collector)
+        self.heads = Heads()
         self.connections: set[Connection] = set()
         self.finished: deque[tuple[Connection, Answer]] = deque()
         self.wake_read, self.wake_write = os.pipe()
         os.set_blocking(self.wake_read, False)
         os.set_blocking(self.wake_write, False)
         for fd in (wake_fd, self.wake_read):
-            self.selector.register(fd, selectors.EVENT_READ, None)
+            self.selector.register(fd, selectors.EVENT_READ, fd)
         self.accepting = self.open = False
         self.now = time.monotonic()
         self.next_sites = self.next_tick = 0.0
@@ -138,18 +169,17 @@ class Loop:
             self._turn()
 
     def _turn(self) -> None:
-        ready = self.selector.select(TICK_S)
+        ready = self.selector.ready(TICK_S)
         self.now = time.monotonic()
-        for key, mask in ready:
-            owner = key.data
-            if owner is None:
-                self._wake(key.fd)
-            elif owner is self:
-                self._accept(key.fileobj)
+        for owner, mask in ready:
+            if isinstance(owner, Connection):
+                self._hear(owner, mask)
             elif isinstance(owner, RedisLink):
                 self._hear_store(owner, mask)
+            elif isinstance(owner, int):
+                self._wake(owner)
             else:
-                self._hear(owner, mask)
+                self._accept(owner)
         self._hand_back()
         self.link.flush()
         if self.now >= self.next_tick:
@@ -176,7 +206,7 @@ class Loop:
         if self.open and not self.accepting and len(self.connections) < self.settings.max_connections:
             for listener in self.listeners:
                 listener.setblocking(False)
-                self.selector.register(listener, selectors.EVENT_READ, self)
+                self.selector.register(listener, selectors.EVENT_READ, listener)
             self.accepting = True
 
     def _accept_no_more(self) -> None:
@@ -199,17 +229,37 @@ class Loop:
             with suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             timeout_s, forget = self.settings.request_timeout_s, self.connections.discard
-            self.connections.add(Connection(sock, peer, self.selector, self._handle, forget, timeout_s, self.now))
+            self.connections.add(
+                Connection(sock, peer, self.selector, self._handle, forget, timeout_s, self.now, self.heads)
+            )
             if len(self.connections) >= self.settings.max_connections:
                 self._accept_no_more()
                 return
 
     def _handle(self, connection: Connection, request: Request) -> None:
         """One request. The hot path is answered from here, anything else from a thread."""
+        if request.head is not None and self._handle_quickly(connection, request):
+            return
         if request.path in HOT_PATHS:
             Exchange(self, connection, request).go()
         else:
             self.bridge.submit(request, lambda answer: self._answer_from_thread(connection, answer))
+
+    def _handle_quickly(self, connection: Connection, request: Request) -> bool:
+        """False when the request needs more."""
+        try:
+            observation = self.quick.observation(request)
+        except BalizaError as error:
+            self.answer(connection, request, self.collector.refused(request, error))
+            return True
+        except Exception:
+            self.worker.log.exception("unforeseen error at %s", request.path)
+            self.answer(connection, request, Answer(500))
+            return True
+        if observation is None:
+            return False
+        self.link.observe(observation.command, Hit(self, connection, observation).done, self.now)
+        return True
 
     def answer(self, connection: Connection, request: Request, answer: Answer) -> None:
         self.statuses[answer.status] += 1
@@ -269,7 +319,8 @@ class Loop:
         except msgspec.MsgspecError as error:
             self.worker.log.error("cannot read the sites, going on with those known: %s", error)
 
-    def _count(self, site: str, tally: Tally) -> None:
+    def count(self, site: str, tally: Tally) -> None:
+        """Add to what the metrics will be told."""
         self.tallies.setdefault(site, Tally()).add(tally)
 
     def _publish(self) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from baliza.settings import Settings
 from schema import keys
 from schema.events import Event, Item, to_micros
-from schema.profile import KINDS, VIEWED_ROW
+from schema.profile import KINDS
 from tracker.beacon import Decoded
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Context",
     "claim_command",
     "hour_of",
+    "joined",
     "observe_command",
     "observed_events",
     "order_value_micros",
@@ -113,6 +114,13 @@ def observe_command(
     return ("FCALL", OBSERVE, 2, *names, rules, observed, decoded.body, _encode(context))
 
 
+def joined(commands: Sequence[Command]) -> Command:
+    """Several of observe_command() as one, which answers a list with what each would. They must be for the same slot."""
+    names = [name for command in commands for name in command[3:5]]
+    batches = [part for command in commands for part in command[6:]]
+    return ("FCALL", OBSERVE, len(names), *names, commands[0][5], *batches)
+
+
 def claim_command(event: Event, context: Context, partitions: int) -> Command:
     """FCALL claim_order for a purchase: answers one of CLAIMED, COUNTED, HELD."""
     order_id = event.transaction_id or ""
@@ -152,25 +160,26 @@ def observed_events(decoded: Decoded, places: Sequence[int], context: Context, n
     events, times = decoded.events, decoded.times_ms
     parts = [_BATCH(now_ms, len(places))]
     for n in places:
-        parts += _observed(events[n], times[n], n, site, visitor_id)
+        event, at_ms = events[n], times[n]
+        kind, landing, more, page = KINDS.get(event.type, 0), b"", b"", event.page
+        if page is not None and (page.url or page.referrer):
+            landing = f"{page.url}\0{page.referrer}".encode()
+        if kind >= VIEW_ITEM:
+            more = _views(event, at_ms) if kind == VIEW_ITEM else _sale(event)
+        hashed = keys.event_hash(site, visitor_id, event.event_id)
+        said = _who_and_what(event) if event.customer_id or event.search_term else NOTHING_SAID
+        parts += (_EVENT(n, hashed, kind, at_ms, len(landing)), landing, said, _LONG_TEXT(len(more)), more)
     return b"".join(parts)
 
 
-def _observed(event: Event, at_ms: int, place: int, site: str, visitor_id: str) -> tuple[bytes, ...]:
-    """One event in pieces: each text stands behind its length."""
-    page, kind = event.page, KINDS.get(event.type, 0)
-    landing = f"{page.url}\0{page.referrer}".encode() if page and (page.url or page.referrer) else b""
-    more = b"" if kind < VIEW_ITEM else _views(event, at_ms) if kind == VIEW_ITEM else _sale(event)
-    hashed = keys.event_hash(site, visitor_id, event.event_id)
-    head = _EVENT(place, hashed, kind, at_ms, len(landing))
-    if not (event.customer_id or event.search_term):
-        return (head, landing, NOTHING_SAID, _LONG_TEXT(len(more)), more)
+def _who_and_what(event: Event) -> bytes:
+    """Customer and search, each behind its length."""
     customer, search = (event.customer_id or "").encode(), event.search_term.encode()
-    return (head, landing, _TEXT(len(customer)), customer, _TEXT(len(search)), search, _LONG_TEXT(len(more)), more)
+    return _TEXT(len(customer)) + customer + _TEXT(len(search)) + search
 
 
 def _views(event: Event, at_ms: int) -> bytes:
-    """The rows of the profile that viewed items become, all but how often they were viewed.
+    """The rows of the profile that viewed items become, all but how often they were viewed: VIEWED_ROW, written out.
 
     Each stands behind three lengths: of what it begins with, of its category, and its own.
     """
@@ -178,9 +187,9 @@ def _views(event: Event, at_ms: int) -> bytes:
     currency = event.currency or ""
     for item in event.items:
         price = UNKNOWN_PRICE if item.price is None else to_micros(item.price)
-        row = VIEWED_ROW.format(item.item_id, item.item_category, item.item_name, currency, price, at_ms).encode()
-        begin = len(item.item_id.encode()) + 5
-        parts += (_VIEW(begin, len(item.item_category.encode()), len(row)), row)
+        begin, category = f"\1\0i{item.item_id}\0c".encode(), item.item_category.encode()
+        row = f"\0n{item.item_name}\0x{currency}\0p{price}\0t{at_ms}\0v".encode()
+        parts += (_VIEW(len(begin), len(category), len(begin) + len(category) + len(row)), begin, category, row)
     return b"".join(parts)
 
 

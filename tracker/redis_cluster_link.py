@@ -7,7 +7,6 @@ is safe for the same reason as any repeat: events are known by their ids, and an
 """
 
 import logging
-import selectors
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
@@ -20,7 +19,8 @@ from baliza.redis_cluster import is_cluster, parse_cluster_url
 from baliza.settings import Settings
 from baliza.stores import function_library, redis_url, replicas_to_wait_for
 from tracker.observe import Command
-from tracker.redislink import RedisLink, Server, Waiting, key_of, tag_of
+from tracker.redislink import Marked, RedisLink, Server, Waiting, key_of, tag_of
+from tracker.watch import Watching
 
 __all__ = ["ClusterLink", "Link", "open_link"]
 
@@ -118,9 +118,7 @@ class _Request:
 class ClusterLink:
     """As a RedisLink: send(), flush(), tick(), idle, close(). The selector calls the links of the single servers."""
 
-    def __init__(
-        self, url: str, selector: selectors.BaseSelector, timeout_s: float, library: str, wait_replicas: int = 0
-    ) -> None:
+    def __init__(self, url: str, selector: Watching, timeout_s: float, library: str, wait_replicas: int = 0) -> None:
         place = parse_cluster_url(url)
         self.selector, self.timeout_s, self.library, self.now = selector, timeout_s, library, 0.0
         self._wait_replicas = wait_replicas
@@ -152,6 +150,14 @@ class ClusterLink:
             by_link.setdefault(link, []).append(place)
         for link, places in by_link.items():
             self._hand(link, request, places)
+
+    def observe(self, command: Command, done: Marked, now: float) -> None:
+        """As send(), for one of observe_command(). Each is for a slot of its own, so they share nothing but the way."""
+
+        def answered(replies: Sequence[Any] | StoreDown) -> None:
+            done(replies if isinstance(replies, StoreDown) else replies[0][0])
+
+        self.send([command], answered, now)
 
     def _send_one(self, link: _NodeLink, commands: Sequence[Command], done: Waiting, until: float) -> None:
         """What nearly every request is: one command, and nothing to remember unless it is sent back."""
@@ -341,7 +347,7 @@ class ClusterLink:
 Link = RedisLink | ClusterLink
 
 
-def open_link(settings: Settings, selector: selectors.BaseSelector) -> Link:
+def open_link(settings: Settings, selector: Watching) -> Link:
     """The link that the settings ask for; it connects with its ticks. BadSetting when the URL cannot be used."""
     url, replicas = redis_url(settings), replicas_to_wait_for(settings)
     kind = ClusterLink if is_cluster(url) else RedisLink

@@ -20,7 +20,8 @@ import hiredis
 from baliza.errors import BadSetting, StoreDown
 from baliza.stores import MARK
 from schema import keys
-from tracker.observe import Command
+from tracker.observe import Command, joined
+from tracker.watch import Watching
 
 __all__ = ["RedisLink", "Server", "Waiting", "key_of", "parse_url", "tag_of"]
 
@@ -28,6 +29,11 @@ log = logging.getLogger("baliza.edge")
 
 # Called with the replies in order, or with what went wrong.
 Waiting = Callable[[Sequence[Any] | StoreDown], None]
+# The same for one observation: called with its marks.
+Marked = Callable[[bytes | StoreDown], None]
+# Observations of one call: while it runs, the store does nothing else.
+SHARED_MOST: Final = 64
+SHARED_MOST_BYTES: Final = 64 * 1024
 RETRY_S: Final = 0.25
 RETRY_MOST_S: Final = 1.0
 READ_BYTES: Final = 256 * 1024
@@ -51,7 +57,7 @@ class RedisLink:
     def __init__(
         self,
         place: "str | Server",
-        selector: selectors.BaseSelector,
+        selector: Watching,
         timeout_s: float,
         library: str,
         wait_replicas: int = 0,
@@ -74,6 +80,8 @@ class RedisLink:
         self._mark, self._settling, self._settle_by = "", False, 0.0
         self._later = bytearray()
         self._held: list[tuple[Waiting, Sequence[Any]]] = []
+        self._shared: list[tuple[Command, Marked]] = []
+        self._shared_bytes, self._shared_at = 0, 0.0
 
     def send(self, commands: Sequence[Command], done: Waiting, now: float) -> None:
         """Queue commands; `done` is called once, with all their replies or with StoreDown. They leave with flush()."""
@@ -87,6 +95,35 @@ class RedisLink:
             if settle:
                 self._mark, self._settle_by = keys.mark(tag_of(key_of(commands[-1]))), now + self._timeout_s
 
+    def observe(self, command: Command, done: Marked, now: float) -> None:
+        """As send(), for one of observe_command(): those of one flush share calls. `done` is called with its marks."""
+        if not self._ready:
+            done(StoreDown("the live store does not answer"))
+            return
+        self._shared.append((command, done))
+        self._shared_bytes += len(command[7])  # type: ignore[arg-type]
+        self._shared_at = now
+        if len(self._shared) >= SHARED_MOST or self._shared_bytes >= SHARED_MOST_BYTES:
+            self._send_shared()
+
+    def _send_shared(self) -> None:
+        shared, self._shared, self._shared_bytes = self._shared, [], 0
+        now = self._shared_at
+
+        def answered(replies: Sequence[Any] | StoreDown) -> None:
+            if isinstance(replies, StoreDown):
+                for _, done in shared:
+                    done(StoreDown(replies.public))  # one each: whoever is told may raise it
+                return
+            for (_, done), marks in zip(shared, replies[0], strict=True):
+                if isinstance(marks, hiredis.ReplyError):
+                    self._complain(str(marks), now)
+                    done(StoreDown("the live store could not take it"))
+                else:
+                    done(marks)
+
+        self.send([joined([command for command, _ in shared])], answered, now)
+
     def _queue(self, commands: Sequence[Command], done: Waiting, now: float, *, settle: bool = False) -> None:
         queue = self._later if self._settling else self._unsent
         for command in commands:
@@ -95,6 +132,8 @@ class RedisLink:
 
     def flush(self) -> None:
         """Write what is queued, as far as the socket takes it."""
+        if self._shared:
+            self._send_shared()
         if self._socket is None or self._settling:
             return
         if self._mark:
@@ -167,7 +206,7 @@ class RedisLink:
 
     @property
     def idle(self) -> bool:
-        return not self._waiting
+        return not (self._waiting or self._shared)
 
     def _connect(self, now: float) -> None:
         """Looked up anew each time, for a store that is started again may have moved; of several addresses take turns."""
@@ -287,6 +326,8 @@ class RedisLink:
         waiting, self._waiting = self._waiting, deque()
         for _, done, _, _ in waiting:
             done(StoreDown("the live store does not answer", why))
+        if self._shared:
+            self._send_shared()  # to nobody: they are told
 
 
 def key_of(command: Command) -> str:

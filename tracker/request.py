@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from baliza.errors import BalizaError, StoreDown, TooManyEvents, Unauthorized, problem
+from tracker.heads import Head
 
 __all__ = ["PIXEL", "Answer", "Request", "client_address", "origin_form", "problem_answer", "readable_by", "truncated"]
 
@@ -20,13 +21,19 @@ PIXEL: Final = b64decode("R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRA
 
 @dataclass(slots=True)
 class Request:
-    """One request. Header names are lower case; the peer is an IP address."""
+    """One request, without its length. Header names are lower case; the peer is an IP address.
+
+    `head`: what is known of all that have the same; they share the headers, which are not to be changed. `counted`: the
+    limit of its network knows of it.
+    """
 
     method: str
     target: str
     headers: dict[str, str]
     body: bytes
     peer: str
+    head: Head | None = field(default=None, compare=False)
+    counted: bool = field(default=False, compare=False)
 
     @property
     def path(self) -> str:

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 
 from tests.support.wire import all_answers
 from tracker.connection import Connection
+from tracker.heads import Heads
 from tracker.request import Answer, Request
 
 TIMEOUT_S = 5.0
+# What one connection has learned all others know, as in a worker: so everything that is sent twice goes both ways.
+HEADS = Heads()
 
 
 @dataclass
@@ -19,13 +22,14 @@ class Ends:
     now: float = 100.0
     requests: list[Request] = field(default_factory=list)
     forgotten: list[Connection] = field(default_factory=list)
+    heads: Heads = HEADS
 
     def __post_init__(self) -> None:
         self.client, server = socket.socketpair()
         self.client.settimeout(2)
         self.selector = selectors.DefaultSelector()
         self.connection = Connection(
-            server, "192.0.2.7", self.selector, self._handle, self.forgotten.append, TIMEOUT_S, self.now
+            server, "192.0.2.7", self.selector, self._handle, self.forgotten.append, TIMEOUT_S, self.now, self.heads
         )
 
     def _handle(self, _connection: Connection, request: Request) -> None:

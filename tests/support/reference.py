@@ -10,6 +10,8 @@ from tracker.connection import MAX_HEAD_BYTES
 from tracker.request import origin_form
 
 Seen = tuple[str, str, dict[str, str], bytes]
+# An offer that we take back, so that its body can be read; and a length, which the body has.
+LEFT_OUT = ("upgrade", "content-length")
 
 
 @dataclass
@@ -55,8 +57,8 @@ def _seen(head: h11.Request, body: bytes) -> Seen:
     headers: dict[str, str] = {}
     for raw_name, raw_value in head.headers:
         name, value = raw_name.decode(), raw_value.decode("latin-1")
-        if name == "upgrade":
-            continue  # an offer that we take back, so that its body can be read
+        if name in LEFT_OUT:
+            continue
         if name in headers:
             value = headers[name] + ("; " if name == "cookie" else ", ") + value
         headers[name] = value
@@ -73,7 +75,7 @@ def read_by_us(data: bytes, cuts: list[int]) -> Reading:
             ends.send(data[start:end])
         answers = _answers(ends)
         for each in ends.requests:
-            kept = {name: value for name, value in each.headers.items() if name != "upgrade"}
+            kept = {name: value for name, value in each.headers.items() if name not in LEFT_OUT}
             if "transfer-encoding" in kept:
                 kept["transfer-encoding"] = kept["transfer-encoding"].lower()  # as h11 has it
             found.requests.append((each.method, each.target, kept, each.body))

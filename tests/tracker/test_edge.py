@@ -1,20 +1,31 @@
 """The edge worker's process as clients find it. Troubles of its live store: test_edge_store; signals: test_edge_signals."""
 
+import json
 import resource
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import psutil
 import pytest
 
+from schema import keys
 from schema.events import MAX_BODY_BYTES
-from tests.support.collector import RunningCollector
+from schema.profile import decode_profile
+from tests.support.collecting import event
+from tests.support.collector import PARTITIONS, RunningCollector
 from tests.support.wire import Wire, all_answers, batch, chunked, get, post
+from tracker.rows import opened
 
 pytestmark = pytest.mark.redis
 
+KNOWN = [
+    event("page_view", datetime.now(UTC), event_id="1", page={"url": "http://shop.test/p", "referrer": "http://a.test/"}),
+    event("view_item", datetime.now(UTC), event_id="2", items=[("LAMP", "Light", "39.90")], customer_id="anna"),
+    event("add_to_cart", datetime.now(UTC), event_id="3", items=[("LAMP", "Light", "39.90", 2)], customer_id="anna"),
+]
 REQUEST_TIMEOUT_S = 1.0
 MAX_CONNECTIONS = 60
 
@@ -50,6 +61,31 @@ def test_keeps_connection_for_many_requests(collector: RunningCollector) -> None
     with Wire(collector.url) as wire:
         assert [wire.ask(post(batch(f"keep-{number}"))).status for number in range(20)] == [202] * 20
     assert {f"keep-{number}" for number in range(20)} <= collector.taken()
+
+
+def test_a_request_like_one_before_is_recorded_as_the_first_was(collector: RunningCollector) -> None:
+    """The second finds its head known, and goes the quick way; only whose it is differs."""
+    stored, entries, answers = [], [], []
+    with Wire(collector.url) as wire:
+        for visitor in ("known-1", "known-2"):
+            body = {"key": "pk_demo", "visitor": visitor, "events": KNOWN}
+            answers.append(wire.ask(post(json.dumps(body).encode(), "Origin: http://shop.test", "Cookie: a=known")))
+    for visitor in ("known-1", "known-2"):
+        partition = keys.partition_of(visitor, PARTITIONS)
+        found = collector.redis.get(keys.visitor(partition, "demo", visitor))
+        assert found is not None
+        stored.append(decode_profile(found))
+        read = [opened(entry) for _, entry in collector.redis.xrange(keys.events(partition))]
+        entries.append([row for rows in read for row in rows if row[2].visitor_id == visitor])
+    assert [answer.status for answer in answers] == [202, 202]
+    assert answers[0].headers == answers[1].headers
+    assert stored[0].session is not None
+    assert stored[1].session is not None
+    stored[0].session.session_id = stored[1].session.session_id
+    assert stored[0] == stored[1]
+    (first, second) = [[(event, outcome.number, outcome.cart_micros) for event, outcome, _ in rows] for rows in entries]
+    assert first == second
+    assert len(first) == 3
 
 
 def test_answers_pipelined_batches_in_order(collector: RunningCollector) -> None:

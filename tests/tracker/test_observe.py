@@ -10,6 +10,7 @@ import pytest
 from baliza.settings import Settings
 from schema import keys
 from schema.events import Event
+from schema.profile import VIEWED_ROW
 from tests.support.collecting import START, event
 from tracker.beacon import decode
 from tracker.checks import TimeWindow
@@ -54,6 +55,18 @@ def test_only_the_places_asked_for_are_observed() -> None:
     assert struct.unpack_from("<HHI", sent, 34 + landing) == (0, 0, 0)
     place, _, kind, *_ = struct.unpack_from("<H11sBd", sent, 34 + landing + 8)
     assert (place, kind) == (2, 0)
+
+
+def test_the_rows_of_a_view_are_those_of_the_profile() -> None:
+    body = msgspec.json.encode({"events": [event("view_item", items=[("ä", "Licht", "39.90"), ("B",)], currency="EUR")]})
+    decoded = decode(body, TimeWindow(NOW_MS, None, 0))
+    sent = observed_events(decoded, [0], CONTEXT, 7)
+    first, second = (
+        VIEWED_ROW.format(item, category, "", "EUR", price, decoded.times_ms[0]).encode()
+        for item, category, price in (("ä", "Licht", 39_900_000), ("B", "", -1))
+    )
+    packed = struct.pack("<HHI", 7, 5, len(first)) + first + struct.pack("<HHI", 6, 0, len(second)) + second
+    assert sent.endswith(struct.pack("<I", len(packed)) + packed)
 
 
 def test_how_sessions_are_cut_and_for_how_long_what_is_kept() -> None:

@@ -14,6 +14,7 @@ from baliza.embedded.valkey import EmbeddedValkey, free_port
 from baliza.errors import StoreDown
 from baliza.settings import Settings
 from schema import keys
+from tests.support.observations import observation
 from tests.support.valkey_cluster import PASSWORD, ValkeyCluster
 from tests.tracker.test_redislink import Drive, Driven, Replies, drive, valkey_url
 from tracker.redis_cluster_link import ClusterLink, open_link
@@ -288,6 +289,16 @@ def test_whoever_waits_is_told_when_the_link_closes(cluster: ValkeyCluster, reac
     driven.link.close()
     assert [type(each) for each in got] == [StoreDown] * 12
     assert driven.link.idle
+
+
+def test_observations_find_their_masters(cluster: ValkeyCluster, reach: Reach) -> None:
+    driven = reach()
+    got: dict[int, Any] = {}
+    for number in range(40):
+        command = observation(f"v-{number % 30}", f"e-{number % 30}")
+        driven.link.observe(command, lambda marks, n=number: got.update({n: marks}), time.monotonic())
+    driven.turn_until(lambda: len(got) == 40)
+    assert [got[number] for number in range(40)] == [b"1"] * 30 + [b"0"] * 10
 
 
 def test_no_map_is_store_down_at_once() -> None:

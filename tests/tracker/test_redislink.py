@@ -14,6 +14,7 @@ from baliza.embedded.valkey import EmbeddedValkey, free_port
 from baliza.errors import BadSetting, StoreDown
 from baliza.settings import Settings
 from baliza.stores import function_library, wait_for_replicas
+from tests.support.observations import observation, profile_key
 from tests.support.replicated import pair
 from tracker.redislink import RedisLink, parse_url
 
@@ -115,6 +116,74 @@ def test_hands_replies_back_in_order(valkey_url: str, drive: Drive) -> None:
         driven.link.send([("ECHO", str(number)), ("PING",)], got.append, time.monotonic())
     driven.turn_until(lambda: len(got) == 500)
     assert got == [[b"%d" % number, b"PONG"] for number in range(500)]
+    assert driven.link.idle
+
+
+@pytest.mark.redis
+def test_observations_of_one_flush_share_calls_and_each_hears_its_own_marks(
+    own_valkey: EmbeddedValkey, drive: Drive
+) -> None:
+    driven, client = drive(own_valkey.url, timeout_s=5.0), Redis.from_url(own_valkey.url)
+    driven.turn_until(driven.ready)
+    got: dict[int, Any] = {}
+    for number in range(150):
+        command = observation(f"v-{number % 100}", f"e-{number % 100}", *([f"more-{number}"] if number >= 100 else []))
+        driven.link.observe(command, lambda marks, n=number: got.update({n: marks}), time.monotonic())
+    assert not driven.link.idle
+    driven.turn_until(lambda: len(got) == 150)
+    assert [got[number] for number in range(150)] == [b"1"] * 100 + [b"01"] * 50
+    assert client.info("commandstats")["cmdstat_fcall"]["calls"] == 3
+    assert driven.link.idle
+    client.close()
+
+
+@pytest.mark.redis
+def test_an_observation_that_fails_does_not_touch_those_beside_it(own_valkey: EmbeddedValkey, drive: Drive) -> None:
+    driven, client = drive(own_valkey.url), Redis.from_url(own_valkey.url)
+    driven.turn_until(driven.ready)
+    client.lpush(profile_key("v-1"), "no profile")
+    got: dict[str, Any] = {}
+    for visitor in ("v-0", "v-1", "v-2"):
+        driven.link.observe(observation(visitor, "e"), lambda marks, v=visitor: got.update({v: marks}), time.monotonic())
+    driven.turn_until(lambda: len(got) == 3)
+    assert (got["v-0"], got["v-2"]) == (b"1", b"1")
+    assert isinstance(got["v-1"], StoreDown)
+    assert client.exists(profile_key("v-0"), profile_key("v-2")) == 2
+    assert driven.ready()
+    client.close()
+
+
+@pytest.mark.redis
+def test_large_observations_do_not_share(own_valkey: EmbeddedValkey, drive: Drive) -> None:
+    driven, client = drive(own_valkey.url, timeout_s=5.0), Redis.from_url(own_valkey.url)
+    driven.turn_until(driven.ready)
+    got: list[Any] = []
+    for number in range(6):
+        many = [f"e-{number}-{place}" for place in range(300)]
+        driven.link.observe(observation(f"v-{number}", *many), got.append, time.monotonic())
+    driven.turn_until(lambda: len(got) == 6)
+    assert got == [b"1" * 300] * 6
+    assert client.info("commandstats")["cmdstat_fcall"]["calls"] > 1
+    client.close()
+
+
+@pytest.mark.redis
+def test_who_waits_for_a_shared_call_is_told_when_it_is_lost(own_valkey: EmbeddedValkey, drive: Drive) -> None:
+    driven = drive(own_valkey.url)
+    got: list[Any] = []
+    driven.link.observe(observation("v", "e"), got.append, time.monotonic())
+    assert [type(each) for each in got] == [StoreDown], "not connected yet"
+    driven.turn_until(driven.ready)
+    for number in range(3):
+        driven.link.observe(observation(f"v-{number}", "e"), got.append, time.monotonic())
+        if number < 2:
+            driven.link.flush()
+    own_valkey.kill()
+    driven.turn_until(lambda: len(got) == 4)
+    assert [type(each) for each in got] == [StoreDown] * 4
+    assert len({id(each) for each in got}) == 4
+    driven.link.observe(observation("v", "e"), got.append, time.monotonic())
+    assert isinstance(got[-1], StoreDown)
     assert driven.link.idle
 
 
