@@ -97,8 +97,8 @@ def bins_of(bought: Floats, predicted: Floats, weights: Floats) -> list[Bin]:
 
 def _bin(bought: Floats, predicted: Floats, weights: Floats, total: float) -> Bin:
     mean = float(np.average(bought, weights=weights))
-    # Kish's effective number: what weighs less tells less.
-    low, high = _wilson(mean, float(weights.sum() ** 2 / (weights**2).sum()))
+    # Moments of a session tell much the same, and together they weigh 1: as many tell as they weigh.
+    low, high = _wilson(mean, float(weights.sum()))
     return Bin(float(weights.sum() / total), float(np.average(predicted, weights=weights)), mean, low, high)
 
 
