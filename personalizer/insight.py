@@ -60,7 +60,7 @@ class Insight:
 
 def insight_of(model: Model, wares: CatalogueView, now_s: int, responses: Responses | None = None) -> Insight:
     """Milliseconds for a million items; to be asked when the model or the catalogue changed."""
-    responses = responses or Responses.prior(len(model))
+    responses = responses or model.responses or Responses.prior(len(model))
     return Insight(model, wares, _median(wares), _arrivals(model, wares, now_s), _pieces(wares), responses)
 
 

@@ -17,6 +17,7 @@ from baliza.stores import History
 from personalizer.catalogue.item import goods_of
 from personalizer.catalogue.store import CatalogueStore
 from personalizer.days import Clicks, DayFiles, read_clicks
+from personalizer.feedback.history import learn_responses
 from personalizer.gate import refusal, shrunk
 from personalizer.learning_data import (
     Interactions,
@@ -111,7 +112,10 @@ def train(
     model = learn(items, interactions_of(clicks), parameters)
     model = replace(model, habits=read_habits(history, site, span, items, model))
     model = replace(model, next_item=_next_item(taught, model, None if full else before, within(progress, 0.35, 0.9)))
-    progress("asking about sessions kept apart", 0.9)
+    progress("learning how offers were answered", 0.9)
+    item_ids = [fact.item_id for fact in items.facts]
+    model = replace(model, responses=learn_responses(history, site, span, item_ids, now))
+    progress("asking about sessions kept apart", 0.92)
     trial, refused = _judged(model, before, witnesses, span, wish)
     progress("writing", 0.95)
     about = _about(span, model, len(clicks), parameters, now) | _origin(full, before, now) | {"trial": trial}

@@ -10,13 +10,21 @@ from numpy.typing import NDArray
 
 from baliza.sites import Site
 from baliza.stores import History, call, query
-from personalizer.feedback.learn import learn
+from personalizer.feedback.learn import Assumed, learn
 from personalizer.feedback.position import Floats, Shown
 from personalizer.feedback.report import read_answers
 from personalizer.feedback.responses import BINS, LOWEST_LOG2, Responses
+from personalizer.ranking import RATES, TYPICAL
+from personalizer.situation import Reason
 from personalizer.span import Span
 
 __all__ = ["learn_responses", "read_shown"]
+
+# As ranking reckons while nothing is learned, so that the first clicks move it and do not throw it over.
+ASSUMED: Final = Assumed(
+    rates={reason.value: rate * TYPICAL[reason] for reason, rate in RATES.items()},
+    curved=frozenset({Reason.NEXT_ITEM.value}),
+)
 
 log = logging.getLogger("baliza.train")
 
@@ -37,7 +45,7 @@ def learn_responses(history: History, site: Site, span: Span, item_ids: Sequence
     answers = read_answers(history, site.name, _instant(span.since_ms), _instant(until_ms))
     clicked, bought = (_table(shown, answers, name) for name in ("clicked", "via_click"))
     log.info("%s: %d offers shown, %d clicks to learn from", site.name, shown.shown.sum(), shown.clicked.sum())
-    return learn(shown, clicked, bought, len(item_ids))
+    return learn(shown, clicked, bought, len(item_ids), ASSUMED)
 
 
 def read_shown(history: History, site: Site, since_ms: int, until_ms: int, item_ids: Sequence[str]) -> Shown:

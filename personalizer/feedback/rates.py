@@ -7,7 +7,7 @@ k / parent). That is empirical Bayes as of DuMouchel (1999); how much items diff
 counts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -56,10 +56,11 @@ class Rates:
     spread: float
 
 
-def fit(seen: LookedAt, placements: int, sources: int, n_items: int) -> Rates:
-    """Fit all parts. Seconds for a million rows."""
-    seen = _added_up(seen)
-    shape = (placements, sources)
+def fit(seen: LookedAt, placements: int, usual: Floats, n_items: int) -> Rates:
+    """Fit all parts. usual: what is assumed of each source's rate, of shape (sources,). Seconds for a million rows."""
+    shape = (placements, len(usual))
+    # Against what is assumed of them all sources are alike.
+    seen = _added_up(replace(seen, looked_at=seen.looked_at * (usual / PRIOR_RATE)[seen.source]))
     rates = two_way(np.zeros(shape), np.zeros(shape), PRIOR_RATE)
     curve = np.tile(prior_curve().astype(np.float64), (placements + 1, 1))
     factor, spread = np.ones(n_items + 1), SPREADS[-1]
@@ -76,6 +77,7 @@ def fit(seen: LookedAt, placements: int, sources: int, n_items: int) -> Rates:
         factor[:-1] = (clicks + spread) / (due + spread)
         if round_ > 12 and np.abs(np.log(rates / before)).max() < CLOSE:
             break
+    rates[:, :-1] *= usual / PRIOR_RATE
     return Rates(rates, curve, factor[:-1], spread)
 
 

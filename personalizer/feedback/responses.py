@@ -137,10 +137,10 @@ class Responses:
         return {PREFIX + entry.name: getattr(self, entry.name) for entry in fields(self)}
 
     @classmethod
-    def of_arrays(cls, arrays: Arrays, n_items: int) -> "Responses":
-        """What arrays() gave; the prior from a model that has none of it. KeyError when a part is missing."""
+    def of_arrays(cls, arrays: Arrays) -> "Responses | None":
+        """What arrays() gave; None from a model that has none of it. KeyError when a part is missing."""
         if not any(name.startswith(PREFIX) for name in arrays):
-            return cls.prior(n_items)
+            return None
         return cls(**{entry.name: arrays[PREFIX + entry.name] for entry in fields(cls)})  # type: ignore[arg-type]
 
     def sound(self, n_items: int) -> bool:

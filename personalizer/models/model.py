@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from personalizer.feedback.responses import Responses
 from personalizer.models.goods import UNKNOWN, Goods
 from personalizer.models.habits import Habits
 from personalizer.models.next_item import NextItem
@@ -155,7 +156,8 @@ class Model:
     bought, viewed: for each item those bought (viewed) together with it. sellers: one row, best first;
     category_sellers: a row a category. category_of: category of each item, UNKNOWN where none.
     goods: the catalogue's facts as arrays; None in models of before. next_item: the ranker of what comes next; None where
-    there was nothing to learn it from. habits: what is bought again; None in models of before.
+    there was nothing to learn it from. habits: what is bought again; None in models of before. responses: how visitors
+    answered offers; None in models of before.
     """
 
     item_ids: Names
@@ -170,6 +172,7 @@ class Model:
     goods: Goods | None = None
     next_item: NextItem | None = None
     habits: Habits | None = None
+    responses: Responses | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -195,6 +198,7 @@ class Model:
             and (self.goods is None or self.goods.sound(items))
             and (self.next_item is None or self.next_item.sound(items))
             and (self.habits is None or self.habits.sound(items))
+            and (self.responses is None or self.responses.sound(items))
         )
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -215,6 +219,8 @@ class Model:
             found |= {f"{NEXT_ITEM}{name}": array for name, array in self.next_item.arrays().items()}
         if self.habits is not None:
             found |= {f"habits.{name}": array for name, array in self.habits.arrays().items()}
+        if self.responses is not None:
+            found |= self.responses.arrays()
         return found
 
     @classmethod
@@ -235,6 +241,7 @@ class Model:
             version=version,
             goods=Goods.of_arrays(arrays, "goods."),
             habits=Habits.of_arrays(arrays, "habits."),
+            responses=Responses.of_arrays(arrays),
             **ragged,
         )
 

@@ -75,6 +75,9 @@ def test_writes_down_its_data_and_parameters(history: History, settings: Setting
     assert meta["counts"]["sessions"] == len(BOUGHT) + len(VIEWED)
     assert meta["data"]["since"] == "2026-08-23T00:00:00+00:00"
     assert meta["parameters"]["neighbours"] == 50
+    model = ModelStore(settings.model_dir).load("demo")
+    assert model is not None
+    assert model.responses is not None
 
 
 def test_the_same_history_gives_the_same_model(history: History, settings: Settings) -> None:

@@ -1,21 +1,30 @@
 """Learning responses from a real history."""
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
+from baliza.settings import Settings
 from baliza.sites import Site
 from baliza.stores import History
 from personalizer.feedback import history as module
 from personalizer.feedback.history import learn_responses, read_shown
 from personalizer.feedback.position import Shown
 from personalizer.feedback.responses import BINS, PRIOR_RATE, Responses, bin_of
+from personalizer.insight import insight_of
+from personalizer.insights import own_view
+from personalizer.models.store import ModelStore
+from personalizer.ranking import RATES
+from personalizer.situation import Reason
 from personalizer.span import Span
 from tests.personalizer.feedback.records import logged_offer
 from tests.personalizer.feedback.simulated import SOURCES, World
 from tests.personalizer.feedback.told import NOW, START, bought, decide, offered, tell, told
+from tests.personalizer.planted import ITEMS as PLANTED
+from tests.personalizer.planted import planted_model
 
 pytestmark = pytest.mark.clickhouse
 SITE = Site("demo", "pk_demo", "")
@@ -162,3 +171,20 @@ def insert_log(history: History, columns: dict[str, np.ndarray]) -> None:
     history.client().execute(
         f"INSERT INTO responses ({', '.join(responses)}) VALUES", list(responses.values()), columnar=True
     )
+
+
+def test_a_model_carries_them_to_ranking(history: History, settings: Settings) -> None:
+    """200 people were shown the bulb and clicked it half the time."""
+    offers = (logged_offer("bulb", 1, source="best_seller"), logged_offer("rug", 2, source="best_seller"))
+    decide(history, *(offered(f"d-{n}", "", offers=offers, visitor_id=f"v-{n}", placement="home") for n in range(200)))
+    tell(history, *(told("offer_shown", f"d-{n}", "bulb rug", visitor_id=f"v-{n}") for n in range(200)))
+    tell(history, *(told("offer_clicked", f"d-{n}", "bulb", visitor_id=f"v-{n}") for n in range(100)))
+    store = ModelStore(settings.model_dir)
+    store.save("demo", replace(planted_model(), responses=learned(history, PLANTED)), {}, NOW)
+    model = store.load("demo")
+    assert model is not None
+    assert model.responses is not None
+    bulb, rug = model.find_items(["bulb", "rug"])
+    assert model.responses.factor[bulb] > 2 * model.responses.factor[rug]
+    insight = insight_of(model, own_view(lambda: NOW_MS)("demo", model), NOW_MS // 1000)
+    assert insight.rates("home")[Reason.BEST_SELLER] > 3 * RATES[Reason.BEST_SELLER]

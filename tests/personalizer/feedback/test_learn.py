@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from personalizer.feedback.learn import learn
+from personalizer.feedback.learn import Assumed, learn
 from personalizer.feedback.position import Shown
 from personalizer.feedback.responses import Responses
 from tests.personalizer.feedback.simulated import SOURCES, World, naive_rates, shown_of
@@ -119,3 +119,12 @@ def test_the_same_log_always_gives_the_same() -> None:
     shown = shown_of(world(rng, 0.5).log(500, rng))
     one, two = (learn(shown, NOBODY, NOBODY, ITEMS).arrays() for _ in range(2))
     assert all((one[name] == two[name]).all() for name in one)
+
+
+def test_sources_that_do_not_rank_by_probability_have_one_rate_for_all() -> None:
+    """Their clicks rise with the model's probability as well; what they are worth is then their rate alone."""
+    rng = np.random.default_rng(17)
+    shown = shown_of(World(np.ones(8), np.full(ITEMS, 0.08), power=0.5).log(5_000, rng))
+    found = learn(shown, NOBODY, NOBODY, ITEMS, Assumed({SOURCES[0]: 0.1}, curved=frozenset({"another"})))
+    assert found.rates[0, 0] == pytest.approx(shown.clicked.sum() / shown.shown.sum(), rel=0.1)
+    assert found.curve[0] == pytest.approx(Responses.prior(1).curve[0])

@@ -76,20 +76,22 @@ def test_no_candidates_give_no_answers() -> None:
 
 
 def test_comes_back_from_its_arrays() -> None:
-    found = Responses.of_arrays({**learned().arrays(), "item_ids": np.zeros(3)}, 3)
+    found = Responses.of_arrays({**learned().arrays(), "item_ids": np.zeros(3)})
+    assert found is not None
     assert found.sound(3)
     assert all((found.arrays()[name] == array).all() for name, array in learned().arrays().items())
 
 
-def test_a_model_of_before_has_the_prior() -> None:
-    assert Responses.of_arrays({"item_ids": np.zeros(3)}, 3).sound(3)
+def test_a_model_of_before_has_none() -> None:
+    assert Responses.of_arrays({"item_ids": np.zeros(3)}) is None
+    assert Responses.prior(3).sound(3)
 
 
 def test_half_of_it_is_refused() -> None:
     arrays = learned().arrays()
     del arrays["responses.curve"]
     with pytest.raises(KeyError):
-        Responses.of_arrays(arrays, 3)
+        Responses.of_arrays(arrays)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +100,9 @@ def test_half_of_it_is_refused() -> None:
 )
 def test_what_does_not_fit_is_not_sound(name: str, value: np.ndarray) -> None:
     assert learned().sound(3)
-    arrays = learned().arrays() | {f"responses.{name}": value}
-    assert not Responses.of_arrays(arrays, 3).sound(3)
+    found = Responses.of_arrays(learned().arrays() | {f"responses.{name}": value})
+    assert found is not None
+    assert not found.sound(3)
 
 
 def test_bins_are_half_octaves() -> None:
