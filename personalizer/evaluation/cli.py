@@ -24,7 +24,7 @@ from personalizer.evaluation.log import read_log
 from personalizer.evaluation.models import MODELS, OURS, evaluated, worth_playing
 from personalizer.evaluation.plots import bars_svg, latency_svg, reliability_svg
 from personalizer.evaluation.protocol import Played
-from personalizer.evaluation.scores import Evaluated, plain
+from personalizer.evaluation.scores import SEED, Evaluated, plain
 from personalizer.evaluation.split import Split, split_of
 from personalizer.evaluation.tables import cart_table, compared, remarks, score_table
 from personalizer.train import DAYS
@@ -48,11 +48,13 @@ PARTS: Final = (
 @click.option("--test", type=FILE, help="CSV of the same form: what is predicted, click by click.")
 @click.option("--site", help="Whose history to take where no files are given; needed when there are several sites.")
 @click.option("--model", "models", multiple=True, type=click.Choice(list(MODELS)), help="Only this one; may be given again.")
+@click.option("--sample", type=click.IntRange(1), help="So many sessions of test, chosen by lot; default: all.")
 @click.option("--plot", type=FOLDER, help="Folder, made when it is not there, for pictures (SVG).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, of one model, on standard output.")
 def evaluate(
-    train: Path | None, test: Path | None, site: str | None, models: tuple[str, ...], plot: Path | None, as_json: bool
-) -> None:
+    train: Path | None, test: Path | None, site: str | None, models: tuple[str, ...], sample: int | None, plot: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """How good the offers are: what visitors clicked next beside what a model would have ranked.
 
     Without files: on the shop's own history, of which the last day is test.
@@ -72,6 +74,7 @@ def evaluate(
     with _progress() as tell:
         tell("reading", 0.0)
         split = split_of(read_log(train), read_log(test)) if train and test else _own(site, tell)
+        split = split.sampled(sample, np.random.default_rng(SEED)) if sample else split
         chosen = models or ((OURS,) if as_json else worth_playing(split))
         found = [evaluated(name, split, tell) for name in chosen]
     if plot:

@@ -5,7 +5,8 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,15 +44,17 @@ class BadLog(BalizaError):
 class Log:
     """Rows in the order of sessions' first rows, by time within a session (equal times: as in the file); shape (n,).
 
-    items: UTF-8 of ids. times: unix seconds. categories: as written, "" for none; None without such a column.
-    kinds_told: whether the file says what each row is; otherwise all are views.
+    items: places in item_ids, which are UTF-8 and sorted. times: unix seconds. categories: places in category_names; None
+    without such a column. kinds_told: whether the file says what each row is; otherwise all are views.
     """
 
-    sessions: NDArray[np.int64]
-    items: NDArray[np.bytes_]
+    sessions: NDArray[np.int32]
+    items: NDArray[np.int32]
+    item_ids: NDArray[np.bytes_]
     times: NDArray[np.float64]
     kinds: NDArray[np.uint8]
-    categories: NDArray[np.str_] | None
+    categories: NDArray[np.int32] | None
+    category_names: Sequence[str]
     kinds_told: bool
 
     def __len__(self) -> int:
@@ -64,10 +67,11 @@ def read_log(file: Path) -> Log:
         dialect = csv.excel_tab if _tabs(lines) else csv.excel
         reader = csv.reader(lines, dialect, strict=True)
         columns = _columns(file, next(reader, []))
-        rows = _rows(file, reader, columns)
-    if not rows[SESSION]:
+        rows = _Rows()
+        _fill(file, reader, columns, rows)
+    if not rows.times:
         raise BadLog(f"{file} has a header and no rows")
-    return _log(rows)
+    return _log(rows, columns)
 
 
 @contextmanager
@@ -107,11 +111,42 @@ def _columns(file: Path, header: list[str]) -> dict[str, int]:
     return found
 
 
-def _rows(file: Path, reader: Iterator[list[str]], columns: dict[str, int]) -> dict[str, list[object]]:
-    rows: dict[str, list[object]] = {name: [] for name in columns}
-    parsers: list[tuple[int, Callable[[str], object], Callable[[object], None]]] = [
-        (place, PARSERS[name], rows[name].append) for name, place in columns.items()
-    ]
+class _Rows:
+    """Plain numbers as they come, a few bytes a row: a log may have a hundred million."""
+
+    def __init__(self) -> None:
+        self.sessions, self.items, self.categories = array("i"), array("i"), array("i")
+        self.times, self.kinds = array("d"), array("B")
+        self.session_names: dict[str, int] = {}
+        self.item_names: dict[str, int] = {}
+        self.category_names: dict[str, int] = {}
+
+    def session(self, text: str) -> None:
+        """A SessionId; ValueError when it is empty."""
+        names = self.session_names
+        self.sessions.append(names.setdefault(_named(text, "a SessionId"), len(names)))
+
+    def item(self, text: str) -> None:
+        """An ItemId; ValueError when it is empty."""
+        names = self.item_names
+        self.items.append(names.setdefault(_named(text, "an ItemId"), len(names)))
+
+    def category(self, text: str) -> None:
+        """A category's name, empty for none."""
+        names = self.category_names
+        self.categories.append(names.setdefault(text.strip(), len(names)))
+
+    def time(self, text: str) -> None:
+        """An instant; ValueError when it is none."""
+        self.times.append(_time(text))
+
+    def kind(self, text: str) -> None:
+        """What was done; ValueError when it is nothing that we know."""
+        self.kinds.append(_kind(text))
+
+
+def _fill(file: Path, reader: Iterator[list[str]], columns: dict[str, int], rows: _Rows) -> None:
+    takers: list[tuple[int, Callable[[str], None]]] = [(place, getattr(rows, name)) for name, place in columns.items()]
     widest = max(columns.values())
     line = 1
     try:
@@ -121,22 +156,18 @@ def _rows(file: Path, reader: Iterator[list[str]], columns: dict[str, int]) -> d
                 continue
             if len(row) <= widest:
                 raise ValueError(f"expected {widest + 1} columns or more, got {len(row)}")
-            for place, parse, add in parsers:
-                add(parse(row[place]))
+            for place, take in takers:
+                take(row[place])
     except (ValueError, csv.Error) as error:
         if isinstance(error, UnicodeDecodeError):
             raise
         raise BadLog(f"{file}, line {max(line, reader.line_num)}: {error}") from error  # type: ignore[attr-defined]
-    return rows
 
 
-def _named(what: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if not (name := text.strip()):
-            raise ValueError(f"expected {what}, got nothing")
-        return name
-
-    return parse
+def _named(text: str, what: str) -> str:
+    if not (name := text.strip()):
+        raise ValueError(f"expected {what}, got nothing")
+    return name
 
 
 def _time(text: str) -> float:
@@ -166,22 +197,20 @@ def _kind(text: str) -> int:
     return kind
 
 
-PARSERS: Final[dict[str, Callable[[str], object]]] = {
-    SESSION: _named("a SessionId"), ITEM: _named("an ItemId"), TIME: _time, KIND: _kind, CATEGORY: str.strip,
-}  # fmt: skip
-
-
-def _log(rows: dict[str, list[object]]) -> Log:
-    numbers: dict[object, int] = {}
-    sessions = np.array([numbers.setdefault(name, len(numbers)) for name in rows[SESSION]], np.int64)
-    times = np.array(rows[TIME], np.float64)
+def _log(rows: _Rows, columns: dict[str, int]) -> Log:
+    sessions, times = np.array(rows.sessions, np.int32), np.array(rows.times, np.float64)
     order = np.lexsort((times, sessions))
-    categories = np.array(rows[CATEGORY], np.str_)[order] if CATEGORY in rows else None
+    names = np.array([name.encode() for name in rows.item_names], np.bytes_)
+    by_name = np.argsort(names)
+    place = np.empty(len(names), np.int32)
+    place[by_name] = np.arange(len(names), dtype=np.int32)
     return Log(
         sessions=sessions[order],
-        items=np.array([str(item).encode() for item in rows[ITEM]], np.bytes_)[order],
+        items=place[np.array(rows.items, np.int32)[order]],
+        item_ids=names[by_name],
         times=times[order],
-        kinds=np.array(rows.get(KIND, [VIEW] * len(times)), np.uint8)[order],
-        categories=categories,
-        kinds_told=KIND in rows,
+        kinds=np.array(rows.kinds, np.uint8)[order] if KIND in columns else np.full(len(times), VIEW, np.uint8),
+        categories=np.array(rows.categories, np.int32)[order] if CATEGORY in columns else None,
+        category_names=list(rows.category_names),
+        kinds_told=KIND in columns,
     )

@@ -1,6 +1,6 @@
 """Train and test side by side, with items as numbers. What test knows and train does not is unknown to every model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,28 +24,32 @@ class Split:
     category_of: NDArray[np.int32] | None
     now_s: int  # the instant of the last event of train
     overlap_s: int  # how long train goes on after test has begun
-    both: int = 0  # sessions that are said to be in both
 
     @property
     def unknown_items(self) -> int:
         """How many different items of test are not in train."""
-        return int(max(0, self.test.items.max(initial=-1) + 1 - len(self.item_ids)))
+        return len(np.unique(self.test.items[self.test.items >= len(self.item_ids)]))
 
     @property
     def unknown_rows(self) -> int:
         """How many rows of test are about them."""
         return int(np.count_nonzero(self.test.items >= len(self.item_ids)))
 
+    def sampled(self, sessions: int, rng: np.random.Generator) -> "Split":
+        """The same with so many sessions of test, chosen by lot; all of them where there are no more."""
+        if sessions >= len(self.test):
+            return self
+        return replace(self, test=self.test.chosen(rng.choice(len(self.test), sessions, replace=False)))
+
 
 def split_of(train: Log, test: Log) -> Split:
     """Items and categories are those of train alone."""
-    item_ids, known = np.unique(train.items, return_inverse=True)
     ends = int(train.times.max())
     return Split(
-        train=_behaviour(train, known.astype(np.int32)),
-        test=_behaviour(test, _numbers(item_ids, test.items)),
-        item_ids=item_ids,
-        category_of=None if train.categories is None else _categories(train.categories, known, len(item_ids)),
+        train=_behaviour(train, train.items),
+        test=_behaviour(test, _numbers(train.item_ids, test.item_ids)[test.items]),
+        item_ids=train.item_ids,
+        category_of=None if train.categories is None else _categories(train),
         now_s=ends,
         overlap_s=max(0, ends - int(test.times.min())),
     )
@@ -55,18 +59,22 @@ def _behaviour(log: Log, items: NDArray[np.int32]) -> Behaviour:
     return Behaviour.of_rows(log.sessions, items, log.kinds, log.times.astype(np.int64))
 
 
-def _numbers(item_ids: NDArray[np.bytes_], wanted: NDArray[np.bytes_]) -> NDArray[np.int32]:
-    places = np.minimum(np.searchsorted(item_ids, wanted), len(item_ids) - 1)
-    strange = item_ids[places] != wanted
-    _, numbers = np.unique(wanted[strange], return_inverse=True)
-    places[strange] = len(item_ids) + numbers
+def _numbers(item_ids: NDArray[np.bytes_], others: NDArray[np.bytes_]) -> NDArray[np.int32]:
+    """The number of each of the others: its place among item_ids, or one beyond them."""
+    places = np.minimum(np.searchsorted(item_ids, others), len(item_ids) - 1)
+    strange = item_ids[places] != others
+    places[strange] = len(item_ids) + np.arange(np.count_nonzero(strange))
     return places.astype(np.int32)
 
 
-def _categories(named: NDArray[np.str_], items: NDArray[np.intp], n_items: int) -> NDArray[np.int32]:
-    """What was last said of each item."""
-    names, numbers = np.unique(named, return_inverse=True)
-    said = named != ""
-    found = np.full(n_items, UNKNOWN, np.int32)
-    found[items[said]] = numbers[said] - int(names[0] == "")
+def _categories(train: Log) -> NDArray[np.int32]:
+    """What was last said of each item; categories are numbered by name."""
+    assert train.categories is not None
+    names = np.array(train.category_names, np.str_)
+    place = np.empty(len(names), np.int32)
+    place[np.argsort(names)] = np.arange(len(names), dtype=np.int32)
+    said = names[train.categories] != ""
+    by_time = np.argsort(train.times[said], kind="stable")
+    found = np.full(len(train.item_ids), UNKNOWN, np.int32)
+    found[train.items[said][by_time]] = place[train.categories[said][by_time]] - int("" in train.category_names)
     return found

@@ -122,3 +122,8 @@ def test_of_several_sites_one_must_be_named(environment: Settings, redis_client:
     assert answer.exit_code == 2
     assert "say with --site which of these: demo, other" in answer.stderr
     assert isinstance(CliRunner().invoke(evaluate, ["--site", "nowhere"]).exception, NotFound)
+
+
+def test_a_sample_of_test_is_told_apart(files: list[str]) -> None:
+    answer = CliRunner().invoke(evaluate, [*files, "--model", "together", "--json", "--sample", "1"])
+    assert json.loads(answer.stdout)["test_sessions"] == 1

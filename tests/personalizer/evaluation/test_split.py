@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from personalizer.evaluation.log import read_log
@@ -42,6 +43,20 @@ def test_an_item_is_of_the_category_that_train_said_last(tmp_path: Path) -> None
     found = split(tmp_path, train, "9,a,6,future\n9,b,7,future\n", "SessionId,ItemId,Time,Category\n")
     assert found.category_of is not None
     assert found.category_of.tolist() == [0, -1, 1]  # new, none, old: nothing is learned from test
+
+
+def test_what_was_said_last_counts_whichever_session_said_it(tmp_path: Path) -> None:
+    found = split(tmp_path, "1,a,9,new\n2,a,3,old\n", "9,a,20,new\n", "SessionId,ItemId,Time,Category\n")
+    assert found.category_of is not None
+    assert found.category_of.tolist() == [0]  # new
+
+
+def test_a_sample_has_whole_sessions_and_the_same_train(tmp_path: Path) -> None:
+    whole = split(tmp_path, "1,a,1\n", "".join(f"{n},a,{n}\n{n},new{n},{n}\n" for n in range(50)))
+    part = whole.sampled(7, np.random.default_rng(1))
+    assert (len(part.test), len(part.test.items), part.unknown_items, part.unknown_rows) == (7, 14, 7, 7)
+    assert part.train is whole.train
+    assert whole.sampled(50, np.random.default_rng(1)) is whole
 
 
 def test_without_categories_there_are_none(tmp_path: Path) -> None:
