@@ -6,6 +6,7 @@ baliza evaluate --train FOLDER/train.csv --test FOLDER/test.csv
 
 import csv
 import gzip
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Final
 
 import click
 
-__all__ = ["HEADER", "main", "sessions_of", "written"]
+__all__ = ["HEADER", "last_second", "main", "sessions_of", "written"]
 
 IDLE_S: Final = 1_800
 HEADER: Final = ("SessionId", "ItemId", "Time", "Event", "Category")
@@ -38,8 +39,15 @@ def sessions_of(events: Iterable[Mapping[str, str]]) -> Iterator[list[Row]]:
         yield session
 
 
-def written(file: Path, cut_s: float, folder: Path) -> tuple[int, int]:
-    """Write train.csv (what came before the cut) and test.csv (sessions that began at it or later); answers their rows.
+def last_second(file: Path) -> int:
+    """The unix second of the last event of a log."""
+    with gzip.open(file, "rt", encoding="utf-8", newline="") as opened:
+        return max(int(event["timestamp"]) for event in csv.DictReader(opened))
+
+
+def written(file: Path, cut_s: float, folder: Path, until_s: float = math.inf) -> tuple[int, int]:
+    """Write train.csv (what came before the cut) and test.csv (sessions that began at it or later, and before until_s);
+    answers their rows.
 
     A session over the cut is in train as far as it had come, and not in test.
     """
@@ -47,9 +55,9 @@ def written(file: Path, cut_s: float, folder: Path) -> tuple[int, int]:
     test: list[Row] = []
     with gzip.open(file, "rt", encoding="utf-8", newline="") as opened:
         for session in sessions_of(csv.DictReader(opened)):
-            if session[0][2] >= cut_s:
+            if cut_s <= session[0][2] < until_s:
                 test += session
-            else:
+            elif session[0][2] < cut_s:
                 train += [row for row in session if row[2] < cut_s]
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in (("train.csv", train), ("test.csv", test)):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from loadtests.offers_real import HEADER, main, sessions_of, written
+from loadtests.offers_real import HEADER, last_second, main, sessions_of, written
 from personalizer.evaluation.baselines import LastViewed
 from personalizer.evaluation.log import read_log
 from personalizer.evaluation.metrics import hit_rate
@@ -42,6 +42,11 @@ def test_a_session_over_the_cut_teaches_what_came_before(tmp_path: Path) -> None
     assert written(log_file(tmp_path), 1_000, tmp_path / "out") == (2, 2)
     rows = list(csv.reader((tmp_path / "out" / "train.csv").read_text().splitlines()))
     assert rows == [list(HEADER), ["v-0", "a", "100", "view", "1"], ["w-0", "b", "150", "view", "2"]]
+
+
+def test_test_may_end_before_the_log_does(tmp_path: Path) -> None:
+    assert written(log_file(tmp_path), 1_000, tmp_path / "out", 3_000) == (2, 1)
+    assert last_second(log_file(tmp_path)) == 3_701
 
 
 def test_what_is_written_can_be_evaluated(tmp_path: Path) -> None:
