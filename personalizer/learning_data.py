@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from baliza.sites import Site
 from baliza.stores import History, call, query
-from personalizer.catalogue.item import digest, goods_of, joined_facts
+from personalizer.catalogue.item import decode_item, digest, goods_of, joined_facts
 from personalizer.catalogue.store import CatalogueCopy
 from personalizer.days import Clicks
 from personalizer.models.goods import Goods
@@ -88,7 +88,7 @@ def with_catalogue(items: Items, copy: CatalogueCopy | None) -> Items:
     """The items of events together with those of the shop's feed, in the order of their ids' bytes. Pure."""
     if copy is None:
         return items
-    facts = joined_facts(items.facts, copy.items())
+    facts = joined_facts(items.facts, ((item_id, decode_item(row)) for item_id, row in copy.rows.items()))
     place_of = {entry.item_id: place for place, entry in enumerate(facts)}
     counts = np.zeros((len(facts), 3))
     counts[[place_of[entry.item_id] for entry in items.facts]] = items.counts

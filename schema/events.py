@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal, get_args
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 MAX_BODY_BYTES: Final = 512 * 1024
+MAX_FEED_BYTES: Final = 32 * 1024 * 1024  # of a product feed over HTTP, as it comes: mostly with gzip
 MAX_EVENT_BYTES: Final = 32 * 1024
 MAX_EVENTS_PER_BATCH: Final = 1000
 MAX_ITEMS_PER_EVENT: Final = 200

@@ -23,8 +23,8 @@ __all__ = ["Connection"]
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 MAX_HEADERS: Final = 100
-# Head, body and all that chunks and trailers put around it.
-MAX_MESSAGE_BYTES: Final = 4 * MAX_BODY_BYTES
+# Head, body and all that chunks and trailers put around it, in bodies.
+MESSAGE_BODIES: Final = 4
 HEAD_TOO_LARGE: Final = f"expected a request head of at most {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} headers, got more"
 MAX_PIPELINED: Final = 32
 # A client that has this much to read before it gets on is asked nothing more, so that answers do not pile up here.
@@ -47,6 +47,8 @@ _NAMES: Final = {
 
 Handle = Callable[["Connection", Request], None]
 Forget = Callable[["Connection"], None]
+# Of a target and headers: how large a body is taken. Asked about requests only that have a larger one than batches have.
+Larger = Callable[[bytes, Mapping[str, str]], int]
 
 
 class Connection:
@@ -64,10 +66,11 @@ class Connection:
         timeout_s: float,
         now: float,
         heads: Heads,
+        larger: Larger = lambda _target, _headers: MAX_BODY_BYTES,
     ) -> None:
         sock.setblocking(False)
         self.sock, self._peer, self._selector, self._handle, self._forget = sock, peer, selector, handle, forget
-        self._heads = heads
+        self._heads, self._larger = heads, larger
         self._timeout_s = timeout_s
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[tuple[Request, bool]] = deque()
@@ -91,6 +94,7 @@ class Connection:
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._body_bytes = self._trailer_bytes = self._unfinished_bytes = 0
+        self._most = MAX_BODY_BYTES
 
     # --- the parser's callbacks ---
 
@@ -127,15 +131,19 @@ class Connection:
             raise BadRequest(f"expected no transfer coding but chunked, got {headers['transfer-encoding']}")
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
-            raise TooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got {length}")
+            self._most = self._larger(self._target, headers)
+            if int(length) > self._most:
+                raise TooLarge(f"expected a body of at most {self._most} bytes, got {length}")
         if "expect" in headers and headers["expect"].lower() == "100-continue" and self._parser.get_http_version() == "1.1":
             self._out += b"HTTP/1.1 100 Continue\r\n\r\n"
 
     def on_body(self, part: bytes) -> None:
         self._body.append(part)
         self._body_bytes += len(part)
-        if self._body_bytes > MAX_BODY_BYTES:
-            raise TooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got more")
+        if self._body_bytes > self._most:
+            self._most = self._larger(self._target, self._headers)
+            if self._body_bytes > self._most:
+                raise TooLarge(f"expected a body of at most {self._most} bytes, got more")
 
     def on_message_complete(self) -> None:
         self._in_message, self._fed = False, 0
@@ -216,7 +224,7 @@ class Connection:
             if self._in_message:
                 # What is unfinished the parser keeps to itself, so it is counted by what was fed.
                 self._unfinished_bytes += self._fed
-                if self._unfinished_bytes > (MAX_HEAD_BYTES if self._in_head else MAX_MESSAGE_BYTES):
+                if self._unfinished_bytes > (MAX_HEAD_BYTES if self._in_head else MESSAGE_BODIES * self._most):
                     raise TooLarge(HEAD_TOO_LARGE)
         except TooLarge as error:
             self._refuse(error)

@@ -109,10 +109,11 @@ def item_facts(item_id: str, item: CatalogueItem, known: ItemFacts | None = None
     )
 
 
-def joined_facts(learned: Iterable[ItemFacts], rows: Mapping[str, CatalogueItem]) -> list[ItemFacts]:
+def joined_facts(learned: Iterable[ItemFacts], rows: Iterable[tuple[str, CatalogueItem]]) -> list[ItemFacts]:
     """All items of events and of feeds, in the order of their ids' bytes."""
     found = {facts.item_id: facts for facts in learned}
-    found |= {item_id: item_facts(item_id, item, found.get(item_id)) for item_id, item in rows.items()}
+    for item_id, item in rows:
+        found[item_id] = item_facts(item_id, item, found.get(item_id))
     return sorted(found.values(), key=lambda facts: facts.item_id.encode())
 
 

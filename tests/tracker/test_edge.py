@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from schema import keys
-from schema.events import MAX_BODY_BYTES
+from schema.events import MAX_BODY_BYTES, MAX_FEED_BYTES
 from schema.profile import decode_profile
 from tests.support.collecting import event
 from tests.support.collector import PARTITIONS, RunningCollector
@@ -123,6 +123,42 @@ def test_too_large_is_told_to_a_client_that_still_sends(collector: RunningCollec
 def test_too_large_in_chunks_is_told(collector: RunningCollector) -> None:
     with Wire(collector.url) as wire:
         assert wire.ask(chunked(*[b"x" * 10_000] * 60)).status == 413
+
+
+def feed(length: int, *headers: str, target: str = "/v1/catalogue?dry_run=1") -> bytes:
+    lines = [f"PUT {target} HTTP/1.1", "Host: x", f"Content-Length: {length}", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def test_a_feed_may_be_larger_with_the_secret_key(collector: RunningCollector) -> None:
+    length = 4 * MAX_BODY_BYTES
+    with Wire(collector.url) as wire:
+        wire.send(feed(length, "Authorization: Bearer sk_demo"))
+        for _ in range(length // 65_536):
+            wire.send(b"x" * 65_536)
+        assert wire.answer().status == 404, "it went through to the applications, of which this collector has no such one"
+        assert wire.ask(post(batch("after a feed"))).status == 202
+    parts = [f"{65_536:x}\r\n".encode() + b"x" * 65_536 + b"\r\n"] * (length // 65_536)
+    with Wire(collector.url) as wire:
+        head = feed(0, "Authorization: Bearer sk_demo").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        for part in (head, *parts, b"0\r\n\r\n"):
+            wire.send(part)
+        assert wire.answer().status == 404
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        feed(MAX_BODY_BYTES + 1), feed(MAX_BODY_BYTES + 1, "Authorization: Bearer sk_other"),
+        feed(MAX_BODY_BYTES + 1, "Authorization: Bearer pk_demo"),
+        feed(MAX_BODY_BYTES + 1, "Authorization: Bearer sk_demo", target="/o"),
+        feed(MAX_BODY_BYTES + 1, "Authorization: Bearer sk_demo", target="/v1/catalogues"),
+        feed(MAX_FEED_BYTES + 1, "Authorization: Bearer sk_demo"),
+    ],
+)  # fmt: skip
+def test_nothing_else_may_be_larger_than_a_batch(collector: RunningCollector, head: bytes) -> None:
+    with Wire(collector.url) as wire:
+        assert wire.ask(head).status == 413
 
 
 def test_pixel_for_head_is_announced_only(collector: RunningCollector) -> None:

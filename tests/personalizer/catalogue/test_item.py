@@ -45,7 +45,7 @@ def test_a_removed_item_is_not_in_stock_whatever_events_say() -> None:
 
 
 def test_items_of_feed_and_events_come_in_the_order_of_their_bytes() -> None:
-    found = joined_facts([LEARNED], {"zug": ROW, "Zug": ROW, "éclair": ROW})
+    found = joined_facts([LEARNED], [("zug", ROW), ("Zug", ROW), ("éclair", ROW)])
     assert [facts.item_id for facts in found] == ["Zug", "lamp", "zug", "éclair"]
     assert [facts.listed for facts in found] == [True, False, True, True]
 
