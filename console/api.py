@@ -1,4 +1,4 @@
-"""Reports for programs: /v1/reports/sessions as JSON or CSV, and the story of one session."""
+"""Reports for programs: /v1/reports/sessions as JSON or CSV, the story of one session, and how readiness is told."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -17,6 +17,7 @@ from console import reports
 from console.access import Registry, report_site
 from console.export import csv_lines
 from console.filters import MAX_LIMIT, SessionFilter, parse_filter, zone_of
+from console.readiness import readiness_report
 
 __all__ = ["report_routes"]
 
@@ -45,6 +46,11 @@ def report_routes(
     def tell_story(session_id: str) -> Response:
         site = report_site(redis, registry)
         return json_answer(reports.session_story(history, site.name, session_id, idle_s, now()))
+
+    @routes.get("/readiness")
+    def tell_readiness() -> Response:
+        site = report_site(redis, registry)
+        return json_answer(readiness_report(settings.model_dir, site.name))
 
     return routes
 

@@ -1,14 +1,14 @@
-"""The pages of the console: sessions, the story of one, and the receipts."""
+"""The pages of the console: sessions, the story of one, the receipts, and how readiness to buy is told."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
-from baliza.errors import BadRequest
+from baliza.errors import BadRequest, NotFound
 from baliza.readiness.rules import PURPOSES
 from baliza.settings import Settings
 from baliza.sites import Site, User
@@ -17,6 +17,8 @@ from console import reports
 from console.access import Registry, current_user, form_token, site_of_user
 from console.charts import chart_of
 from console.filters import NAMES, PERIODS, SessionFilter, parse_filter, zone_of
+from console.readiness import diagram, readiness_report
+from console.strings import text
 from tracker.receipts import read_receipts, total
 from tracker.receipts_gauges import FATES, MOST_ENTRIES
 
@@ -34,7 +36,7 @@ def page_routes(
     """The blueprint of the pages that need a person logged in. `now`: the clock, with its zone."""
     routes = Blueprint("pages", __name__)
 
-    def people_only(show: Callable[[User, Site], str]) -> Answer | str:
+    def people_only(show: Callable[[User, Site], Answer | str]) -> Answer | str:
         user = current_user(redis)
         if user is None:
             here = request.full_path.rstrip("?")
@@ -57,7 +59,26 @@ def page_routes(
     def receipts() -> Answer | str:
         return people_only(lambda user, site: _receipts_page(settings, redis, history, user, site, now()))
 
+    @routes.get("/readiness")
+    def readiness() -> Answer | str:
+        def show(user: User, site: Site) -> str:
+            report = readiness_report(settings.model_dir, site.name)
+            return render_template("readiness.html", report=report, active="readiness", **_frame(user, site))
+
+        return people_only(show)
+
+    @routes.get("/readiness.svg")
+    def readiness_diagram() -> Answer | str:
+        return people_only(lambda _user, site: _diagram(settings, site))
+
     return routes
+
+
+def _diagram(settings: Settings, site: Site) -> Answer:
+    picture = diagram(readiness_report(settings.model_dir, site.name), text("readiness.diagram"))
+    if picture is None:
+        raise NotFound(f"nothing was measured of the readiness of {site.name} yet")
+    return Response(picture, mimetype="image/svg+xml")
 
 
 def _frame(user: User, site: Site) -> dict[str, Any]:

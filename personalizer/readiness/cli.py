@@ -17,8 +17,8 @@ from baliza.settings import Settings, load_settings
 from baliza.sites import Site, load_sites
 from baliza.stores import History, call
 from personalizer.readiness.learning import Judged, judge, told_of
-from personalizer.readiness.measures import Bin
 from personalizer.readiness.plot import reliability_svg
+from personalizer.readiness.told import Bin
 from personalizer.readiness.train import read_period
 
 __all__ = ["readiness"]

@@ -18,10 +18,11 @@ from baliza.readiness.features import Features
 from baliza.readiness.model import FORMAT, Bins, Calibration, ReadinessFile, Trees, scored
 from baliza.readiness.rules import PURPOSES, purpose_of, purposes, rules_probability
 from personalizer.readiness.learners import LEARNERS, Learned, calibration
-from personalizer.readiness.measures import Measured, difference, measured
+from personalizer.readiness.measures import difference, measured
 from personalizer.readiness.snapshots import Moments
+from personalizer.readiness.told import Measured, PurposeShare
 
-__all__ = ["FEWEST_BUYERS", "Judged", "PurposeShare", "calibrated", "judge", "learn", "rules_of", "told_of"]
+__all__ = ["FEWEST_BUYERS", "Judged", "calibrated", "judge", "learn", "rules_of", "told_of"]
 
 FEWEST_BUYERS: Final = 200
 FEWEST_TESTED: Final = 25
@@ -30,13 +31,6 @@ CUTS: Final = (0.6, 0.8)
 EQUAL_WITHIN: Final = 1e-6
 SEED: Final = 1
 Floats = NDArray[np.float64]
-
-
-class PurposeShare(msgspec.Struct, frozen=True):
-    """Of all moments the share with this purpose, and the share of those before an order."""
-
-    share: float
-    bought: float
 
 
 @dataclass(frozen=True)

@@ -7,34 +7,15 @@ ECE: mean distance of predicted and observed share over ten bins of equal weight
 from typing import Final
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
-__all__ = ["Bin", "Measured", "auc", "bins_of", "difference", "measured"]
+from personalizer.readiness.told import Bin, Measured
+
+__all__ = ["auc", "bins_of", "difference", "measured"]
 
 BINS: Final = 10
 TINY: Final = 1e-12
 Floats = NDArray[np.float64]
-
-
-class Bin(Struct, frozen=True):
-    """Moments of like readiness. weight: their share of all; predicted, bought: means; low, high: 95 % of it (Wilson)."""
-
-    weight: float
-    predicted: float
-    bought: float
-    low: float
-    high: float
-
-
-class Measured(Struct, frozen=True):
-    """The measures of one predictor on the same moments."""
-
-    auc: float
-    log_loss: float
-    brier: float
-    ece: float
-    bins: list[Bin]
 
 
 def measured(bought: Floats, predicted: Floats, weights: Floats) -> Measured:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from personalizer.readiness.measures import Bin, Measured
+from personalizer.readiness.told import Bin, Measured
 
 __all__ = ["reliability_svg"]
 

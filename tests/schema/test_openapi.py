@@ -34,6 +34,7 @@ ENDPOINTS = {
     "/v1/catalogue/{item_id}": {"get", "delete"},
     "/v1/reports/sessions": {"get"},
     "/v1/reports/sessions/{session_id}": {"get"},
+    "/v1/reports/readiness": {"get"},
     "/health": {"get"},
     "/ready": {"get"},
     "/metrics": {"get"},

@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from personalizer.readiness.measures import Bin, Measured
 from personalizer.readiness.plot import LEFT, SIDE, TOP, reliability_svg
+from personalizer.readiness.told import Bin, Measured
 
 TRUE = Measured(0.8, 0.1, 0.02, 0.01, [Bin(0.5, 0.1, 0.1, 0.05, 0.15), Bin(0.5, 0.2, 0.2, 0.1, 0.3)])
 
