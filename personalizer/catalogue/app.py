@@ -9,6 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, request
+from msgspec import structs
 
 from baliza import stores
 from baliza.errors import BadRequest, NotFound
@@ -20,8 +21,10 @@ from baliza.stores import RedisClient
 from personalizer.catalogue.feeds import FORMATS, FeedFormat, Source, opened, rows_of, sniffed
 from personalizer.catalogue.importing import LEASE_MS, Importer, Mode
 from personalizer.catalogue.item import decode_item
+from personalizer.catalogue.overlap import overlap
 from personalizer.catalogue.shown import shown
 from personalizer.catalogue.store import CatalogueStore
+from personalizer.models.store import ModelStore
 from schema import keys
 
 __all__ = ["PATH", "add_catalogue_routes", "importer_of"]
@@ -75,6 +78,9 @@ class _Catalogue:
         stream = opened(request.stream, self.settings.catalogue_max_mb * MIB)  # type: ignore[arg-type]
         rows = rows_of(stream, _format(stream))
         report = importer_of(self.redis, self.settings, site, self.now_ms).run(rows, mode, dry_run=dry_run, force=force)
+        if mode == "replace" and not dry_run:
+            found = overlap(self._store(), ModelStore(self.settings.model_dir), site.name)
+            report = structs.replace(report, warning=found.warning if found else "")
         return json_answer(report)
 
     def page(self) -> Response:

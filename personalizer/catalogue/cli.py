@@ -21,8 +21,10 @@ from personalizer.catalogue.app import importer_of
 from personalizer.catalogue.feeds import FORMATS, opened, rows_of, sniffed
 from personalizer.catalogue.importing import Importer, Report
 from personalizer.catalogue.item import decode_item
+from personalizer.catalogue.overlap import overlap
 from personalizer.catalogue.shown import shown, written
 from personalizer.catalogue.store import CatalogueStore
+from personalizer.models.store import ModelStore
 
 __all__ = ["catalogue"]
 
@@ -61,11 +63,15 @@ def import_feed(feed: str, name: str | None, kind: str, replace: bool, dry_run: 
     """
     settings = load_settings()
     with stores.redis(settings) as redis, _opened(feed) as file:
-        importer = _importer(redis, settings, _site(redis, name))
+        site = _site(redis, name)
+        importer = _importer(redis, settings, site)
         stream = opened(file, settings.catalogue_max_mb * 1024 * 1024)
         rows = rows_of(stream, sniffed(stream) if kind == "auto" else kind)  # type: ignore[arg-type]
         with _progress() as show:
             report = importer.run(rows, "replace" if replace else "merge", dry_run=dry_run, force=force, progress=show)
+        if replace and not dry_run:
+            found = overlap(CatalogueStore(redis, settings.partitions), ModelStore(settings.model_dir), site.name)
+            report = msgspec.structs.replace(report, warning=found.warning if found else "")
     click.echo(msgspec.json.format(msgspec.json.encode(report)).decode() if as_json else _told(report), nl=as_json)
     return SOME_REFUSED if report.refused else 0
 
@@ -196,6 +202,8 @@ def _told(report: Report) -> str:
     lines += [f"line {bad.line}: {f'{bad.item_id}: ' if bad.item_id else ''}{bad.reason}" for bad in shown_bad]
     if report.refused > len(shown_bad):
         lines.append(f"… and {report.refused - len(shown_bad)} more; --json lists {len(report.bad)}")
+    if report.warning:
+        lines.append(f"warning: {report.warning}")
     if report.dry_run:
         lines.append("nothing was changed, because this was a dry run")
     return "".join(f"{line}\n" for line in lines)

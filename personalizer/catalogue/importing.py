@@ -46,7 +46,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """What became of a feed. rows = taken + refused; taken = added + changed + unchanged.
 
     removed: items that the feed no longer has. kept: items of refused rows, which stay as they were. items: in the catalogue
-    now. ignored: attributes that nothing is made of. bad: the refused rows, the first thousand of them.
+    now. ignored: attributes that nothing is made of. bad: the refused rows, the first thousand of them. warning: what looks
+    like a mistake of the feed as a whole; empty when nothing does.
     """
 
     mode: Mode
@@ -62,6 +63,7 @@ class Report(Struct, frozen=True, kw_only=True):
     items: int
     ignored: list[str]
     bad: list[BadLine]
+    warning: str = ""
 
 
 @dataclass
@@ -132,10 +134,9 @@ class Importer:
         tally = _Tally()
         with Spool(self._store.partitions, self._folder) as spool:
             self._read(rows, spool, tally, progress)
-            if mode == "replace" and not dry_run:
-                self._hold()
+            self._still_ours(mode, dry_run)
             try:
-                self._look_before(spool, mode, tally, force)
+                self._look_before(spool, mode, tally, dry_run, force)
                 self._write(spool, mode, tally, dry_run)
             finally:
                 self._lease.release()
@@ -177,6 +178,11 @@ class Importer:
             self._lease.release()
         return removed
 
+    def _still_ours(self, mode: Mode, dry_run: bool) -> None:
+        """Whoever is slower than the lease must not write over what the next one wrote."""
+        if mode == "replace" and not dry_run:
+            self._hold()
+
     def _hold(self) -> None:
         if not self._lease.hold():
             raise Conflict(f"another feed of {self._site} is being taken just now; try again when it is done")
@@ -199,11 +205,12 @@ class Importer:
                 continue
             spool.put(self._store.partition_of(checked.item_id), raw.line, checked.item_id, checked.said)
 
-    def _look_before(self, spool: Spool, mode: Mode, tally: _Tally, force: bool) -> None:
+    def _look_before(self, spool: Spool, mode: Mode, tally: _Tally, dry_run: bool, force: bool) -> None:
         """Nothing is written here: find double rows, and refuse what would empty the shop."""
         removed = good = 0
         tally.before = self._store.size(self._site) if mode == "merge" else 0
         for partition, records in spool.partitions():
+            self._still_ours(mode, dry_run)
             first = _first_of_each(records, tally)
             good += sum(record.said is not None for record in first.values())
             if mode == "replace":
@@ -223,6 +230,7 @@ class Importer:
         first_feed = tally.before == 0 or (mode == "replace" and not (known and known.complete))
         touched = set()
         for partition, records in spool.partitions():
+            self._still_ours(mode, dry_run)
             said = _first_of_each(records, None)
             if mode == "merge":
                 wrote = self._merge(partition, said, tally, first_feed, dry_run)
@@ -251,8 +259,6 @@ class Importer:
         gone = [item_id for item_id in before if item_id not in said]
         tally.removed += sum(not decode_item(before[item_id]).removed for item_id in gone)
         if not dry_run and (changed or gone):
-            # Whoever is slower than the lease must not write over what the next one wrote.
-            self._hold()
             self._store.apply(self._site, partition, changed, gone)
         return bool(changed or gone)
 

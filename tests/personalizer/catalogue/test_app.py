@@ -12,8 +12,9 @@ from baliza.settings import Settings
 from baliza.sites import CachedRegistry, Site, add_site
 from baliza.stores import RedisClient
 from personalizer.catalogue.app import add_catalogue_routes
+from personalizer.models.store import ModelStore
 from tests.personalizer.catalogue.feeds_as_shops_write_them import EVERY, ITEMS, RSS, TSV
-from tests.personalizer.planted import NOW_MS
+from tests.personalizer.planted import NOW, NOW_MS, planted_model
 
 pytestmark = pytest.mark.redis
 SECRET = {"Authorization": "Bearer sk_demo"}
@@ -57,6 +58,12 @@ def test_the_answer_says_what_became_of_every_row(client: FlaskClient) -> None:
     assert report["bad"][0]["item_id"] == "LAMP-1"
     assert "39,90 EUR" in report["bad"][0]["reason"]
     assert report["ignored"] == ["description"]
+
+
+def test_ids_that_are_not_the_beacon_s_are_warned_of(client: FlaskClient, settings: Settings) -> None:
+    assert taken(client, RSS)["warning"] == ""
+    ModelStore(settings.model_dir).save("demo", planted_model(), {}, NOW)
+    assert "only 0 of the 6 best sellers" in taken(client, RSS)["warning"]
 
 
 def test_a_broken_feed_changes_nothing(client: FlaskClient) -> None:

@@ -10,7 +10,9 @@ from baliza.cli import main
 from baliza.settings import Settings
 from baliza.sites import Site, add_site
 from baliza.stores import RedisClient
+from personalizer.models.store import ModelStore
 from tests.personalizer.catalogue.feeds_as_shops_write_them import CSV, RSS, TSV
+from tests.personalizer.planted import ITEMS, NOW, planted_model
 
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("closing_stores")]
 
@@ -97,6 +99,16 @@ def test_a_pipe_is_read_and_stock_alone_is_merged(
     assert run("import", "-", "--merge", "--json") == 0
     report = json.loads(capsys.readouterr().out.partition("\n{")[2].join(["{", ""]))
     assert (report["mode"], report["changed"], report["items"]) == ("merge", 1, 3)
+
+
+def test_ids_that_are_not_the_beacon_s_are_warned_of(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ModelStore(settings.model_dir).save("demo", planted_model(), {}, NOW)
+    assert run("import", written(tmp_path, "all.csv", CSV)) == 0
+    assert "warning: only 0 of the 6 best sellers by the beacon's events are in the catalogue" in capsys.readouterr().out
+    run("import", written(tmp_path, "own.csv", "\n".join(["id", *ITEMS])), "--force")
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_a_list_can_be_imported_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
