@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from personalizer.models.next_item.compiled import array_of, entry, inner, still, type_of
+from personalizer.models.next_item.compiled import inner, still, type_of
 from personalizer.models.next_item.index import Related, Sessions
 
 __all__ = [
@@ -25,19 +25,21 @@ __all__ = [
     "related_type",
     "scratch_type",
     "sessions_type",
-    "spoken_for",
 ]
 
 MOST_DISTINCT: Final = 64  # of a visit's items, the newest; longer visits are mostly machines
 MOST_SLOTS: Final = 32_768
+FIRST_STEPS: Final = 10
+SECOND_STEPS: Final = 20
 RELATED_REACH: Final = 16  # newest items of a visit whose related ones count
 LONGEST: Final = 50  # distinct items of an indexed session
 # The sums kept of an item. *_last: by the item looked at last; *_all: by all of the visit, weighted by place.
 CHANNELS: Final = (
-    "alike", "alike_after", "alike_plain", "alike_sessions", "alike_best",
-    "forward_last", "backward_last", "cosine_last", "forward_all", "backward_all", "cosine_all",
+    "alike", "alike_after", "alike_plain", "alike_sessions", "alike_best", "alike_last", "alike_many", "newest",
+    "forward_last", "backward_last", "cosine_last", "forward_all", "backward_all", "cosine_all", "two_steps",
 )  # fmt: skip
-ALIKE, AFTER, PLAIN, SESSIONS, BEST, FORWARD_LAST, BACKWARD_LAST, COSINE_LAST, FORWARD, BACKWARD, COSINE = range(11)
+ALIKE, AFTER, PLAIN, SESSIONS, BEST, OF_LAST, OF_MANY, NEWEST = range(8)
+FORWARD_LAST, BACKWARD_LAST, COSINE_LAST, FORWARD, BACKWARD, COSINE, TWO_STEPS = range(8, 15)
 
 
 class Knobs(NamedTuple):
@@ -63,6 +65,7 @@ class Knobs(NamedTuple):
     forward_all: float = 0.3
     backward_all: float = 0.1
     cosine_all: float = 0.3
+    two_steps: float = 0.05
     seen_last: float = 1.0
     seen: float = 0.7
 
@@ -125,6 +128,7 @@ def gather(sessions, related, knobs, items, kinds, counts, room):  # type: ignor
         room.mass[2] += room.weights[slot]
     used = _from_sessions(sessions, knobs, distinct, distinct, room)
     used = _from_related(related, distinct, used, room)
+    used = _from_two_steps(related, distinct, used, room)
     return distinct, used
 
 
@@ -201,42 +205,51 @@ def _from_sessions(sessions, knobs, distinct, used, room):  # type: ignore[no-un
         session = _newest_match(sessions, looking, room)
         if session < 0:
             break
-        fresh = np.exp(-knobs.age * (total - 1 - session) / total)
-        used = _from_session(sessions, session, fresh, knobs, distinct, used, room)
+        used = _from_session(sessions, session, np.float32(total - 1 - session) / total, knobs, distinct, used, room)
     return used
 
 
 @inner
-def _from_session(sessions, session, fresh, knobs, distinct, used, room):  # type: ignore[no-untyped-def]
+def _from_session(sessions, session, age, knobs, distinct, used, room):  # type: ignore[no-untyped-def]
     begin, end = sessions.starts[session], sessions.starts[session + 1]
-    alike, match, nearest = np.float32(0), begin, distinct
+    alike, match, nearest, matches = np.float32(0), begin, distinct, 0
     for at in range(begin, end):
         slot = room.slot[sessions.items[at]]
         if 0 <= slot < distinct:
+            matches += 1
             alike += room.weights[slot] * np.float32(_kind_weight(sessions.kinds[at], knobs))
             if slot < nearest:
                 nearest, match = slot, at
-    alike *= np.float32(fresh * (end - begin) ** -knobs.length)
+    alike *= np.float32(np.exp(-knobs.age * age) * (end - begin) ** -knobs.length)
     room.mass[0] += alike
     room.mass[1] += 1
     for at in range(begin, end):
         slot = _slot_of(sessions.items[at], used, room)
-        if slot < 0:
-            continue
-        used = max(used, slot + 1)
-        gap = at - match
-        sums = room.sums[slot]
-        near = room.nearness[min(abs(gap), LONGEST - 1)] * np.float32(knobs.before if gap < 0 else 1.0)
-        sums[ALIKE] += alike * near * np.float32(_kind_weight(sessions.kinds[at], knobs))
-        sums[PLAIN] += alike
-        sums[SESSIONS] += 1
-        if gap > 0:
-            sums[AFTER] += alike / np.float32(gap)
-        if alike > sums[BEST]:
-            sums[BEST] = alike
-            if room.speaks[slot] == 0:
-                room.because[slot] = nearest
+        if slot >= 0:
+            used = max(used, slot + 1)
+            near = room.nearness[min(abs(at - match), LONGEST - 1)] * np.float32(knobs.before if at < match else 1.0)
+            near *= np.float32(_kind_weight(sessions.kinds[at], knobs))
+            _add_alike(room, slot, alike, near, at - match, nearest, matches, age)
     return used
+
+
+@inner
+def _add_alike(room, slot, alike, near, gap, nearest, matches, age):  # type: ignore[no-untyped-def]
+    sums = room.sums[slot]
+    if sums[SESSIONS] == 0:
+        sums[NEWEST] = 1 - age  # sessions come newest first
+    sums[SESSIONS] += 1
+    sums[ALIKE] += alike * near
+    sums[PLAIN] += alike
+    if gap > 0:
+        sums[AFTER] += alike / np.float32(gap)
+    if nearest == 0:
+        sums[OF_LAST] += alike * near
+    if matches > 1:
+        sums[OF_MANY] += alike * near
+    if alike > sums[BEST]:
+        sums[BEST] = alike
+        room.because[slot] = nearest
 
 
 @inner
@@ -262,6 +275,27 @@ def _from_related(related, distinct, used, room):  # type: ignore[no-untyped-def
 
 
 @inner
+def _from_two_steps(related, distinct, used, room):  # type: ignore[no-untyped-def]
+    """Items near those that are near the two newest: where the history is thin, that is all there is."""
+    for near in range(min(distinct, 2)):
+        begin = related.starts[room.items[near]]
+        for at in range(begin, min(begin + FIRST_STEPS, related.starts[room.items[near] + 1])):
+            middle = related.items[at]
+            if middle == room.items[near]:
+                continue
+            first = room.weights[near] * (related.forward[at] + related.cosine[at])
+            start = related.starts[middle]
+            for then in range(start, min(start + SECOND_STEPS, related.starts[middle + 1])):
+                slot = _slot_of(related.items[then], used, room)
+                if slot >= 0:
+                    used = max(used, slot + 1)
+                    room.sums[slot, TWO_STEPS] += first * (related.forward[then] + related.cosine[then])
+                    if room.because[slot] < 0:
+                        room.because[slot] = near
+    return used
+
+
+@inner
 def blend(knobs, distinct, used, room):  # type: ignore[no-untyped-def]
     """One number for each slot into room.keys: shares of what speaks for it, weighed together; higher is better."""
     alike, weight = max(room.mass[0], np.float32(1e-9)), max(room.mass[2], np.float32(1e-9))
@@ -274,16 +308,3 @@ def blend(knobs, distinct, used, room):  # type: ignore[no-untyped-def]
         if slot < distinct:
             key *= knobs.seen_last if slot == 0 else knobs.seen
         room.keys[slot] = key
-
-
-@entry(
-    lambda: (
-        sessions_type(), related_type(), knobs_type(), array_of("i4"), array_of("u1"), array_of("i4"), scratch_type(),
-    )
-)  # fmt: skip
-def spoken_for(sessions, related, knobs, items, kinds, counts, room):  # type: ignore[no-untyped-def]
-    """Leave in `room` what speaks for which item, and the blend; answers the slots used. For a look inside."""
-    distinct, used = gather(sessions, related, knobs, items, kinds, counts, room)
-    blend(knobs, distinct, used, room)
-    clear(room, used)
-    return used

@@ -5,9 +5,13 @@ import pytest
 
 from personalizer.models.behaviour import CART
 from personalizer.models.next_item import Visit
+from personalizer.models.next_item.base import build_base
+from personalizer.models.next_item.calibration import uncalibrated
 from personalizer.models.next_item.compiled import warm
-from personalizer.models.next_item.evidence import CHANNELS, Knobs, new_scratch, spoken_for
-from personalizer.models.next_item.index import build_related, build_sessions
+from personalizer.models.next_item.evidence import CHANNELS, Knobs
+from personalizer.models.next_item.ranking import new_room, rank
+from personalizer.models.next_item.trees import no_trees
+from personalizer.models.next_item.visit import POPULAR
 from tests.personalizer.models.next_item.test_index import behaviour
 
 KNOBS = Knobs(place=1.0, age=0.0, length=0.0, distance=1.0, before=0.5)
@@ -17,11 +21,11 @@ Sums = dict[int, dict[str, float]]
 def sums(visit: Visit, *sessions: list[int], knobs: Knobs = KNOBS, n_items: int = 6) -> Sums:
     """What speaks for each item, by item and channel; `because` is an item."""
     warm()
-    logged = behaviour(*sessions)
-    index = build_sessions(logged, n_items, 50, 10)
-    room = new_scratch(n_items)
-    related = build_related(logged, index, n_items, 10)
-    used = spoken_for(index, related, knobs, visit.items, visit.kinds, visit.counts, room)
+    base = build_base(behaviour(*sessions), n_items, None, 1)
+    whole = new_room(n_items)
+    size = rank(*base, knobs, no_trees(), uncalibrated(), visit.items, visit.kinds, visit.counts, whole, 200)
+    room = whole.scratch
+    used = int((whole.found.source[:size] != POPULAR).sum())
     assert (room.slot == -1).all()
     assert np.isfinite(room.keys[:used]).all()
     return {
