@@ -23,7 +23,7 @@ from personalizer.cart_reader import CartReader
 from personalizer.carts import Place
 from personalizer.deciding import Clocks, Decider
 from personalizer.feedback.log import DecisionLog
-from personalizer.insights import Insights, Views, own_view
+from personalizer.insights import Insights, own_view
 from personalizer.models.shelf import ModelShelf
 from personalizer.offers import OFFERS_PATH, OffersFirst, encode_exactly
 from personalizer.profiles import KnownSites, ProfileReader
@@ -42,7 +42,7 @@ def create_app(
     monotonic: Callable[[], float],
     new_id: Callable[[], str],
     *,
-    views: Views | None = None,
+    insights: Insights | None = None,
     readiness: ReadinessShelf | None = None,
     written: DecisionLog | None = None,
     rng: Random | None = None,
@@ -51,9 +51,9 @@ def create_app(
     """Build the personalizer.
 
     registry: answers the sites, raises StoreDown when they were never read (baliza.sites.CachedRegistry).
-    now_ms: milliseconds since the epoch, UTC. monotonic: seconds. new_id: makes decision ids. views: the live catalogue;
-    None: what the model says. written: the log of decisions, None to keep none. redis: does not wait for longer than an
-    offer may; patient: a client for what may take its time, None for the same.
+    now_ms: milliseconds since the epoch, UTC. monotonic: seconds. new_id: makes decision ids. insights: with the live
+    catalogue; None: what the model says. written: the log of decisions, None to keep none. redis: does not wait for longer
+    than an offer may; patient: a client for what may take its time, None for the same.
     """
     patient = patient or redis
     app = base_app("personalizer", {"live_store": lambda: call(patient.ping) and "answers"})
@@ -61,7 +61,7 @@ def create_app(
     known_sites = KnownSites(registry, redis, breaker)
     clocks = Clocks(now_ms, monotonic, new_id)
     decider = Decider(
-        ProfileReader(redis, settings.partitions, breaker), shelf, Insights(views or own_view(now_ms), monotonic, now_ms),
+        ProfileReader(redis, settings.partitions, breaker), shelf, insights or Insights(own_view(now_ms), monotonic, now_ms),
         readiness, written, clocks, rng or Random(), settings.offer_budget_ms / 1000,  # noqa: S311 - no secret
     )  # fmt: skip
     batches = Batches(decider, ProfileReader(patient, settings.partitions, breaker), known_sites, clocks)

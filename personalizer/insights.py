@@ -25,6 +25,7 @@ class Insights:
     def __init__(self, views: Views, monotonic: Callable[[], float], now_ms: Callable[[], int]) -> None:
         self._views, self._monotonic, self._now_ms = views, monotonic, now_ms
         self._known: dict[str, tuple[Insight, float]] = {}
+        self._coming: dict[str, Insight] = {}
         self._lock = threading.Lock()
 
     def get(self, site: str, model: Model) -> Insight:
@@ -40,9 +41,19 @@ class Insights:
                 self._known[site] = insight, made_at
                 return insight
         with self._lock:
-            insight = insight_of(model, view, self._now_ms() // 1000)
+            coming = self._coming.pop(site, None)
+            if coming is not None and coming.model is model:
+                insight = replace(coming, wares=view)
+            else:
+                insight = insight_of(model, view, self._now_ms() // 1000)
             self._known[site] = insight, self._monotonic()
         return insight
+
+    def prepare(self, site: str, model: Model, view: CatalogueView) -> None:
+        """Make the insight of a model that will be asked for soon, while another one still serves."""
+        insight = insight_of(model, view, self._now_ms() // 1000)
+        with self._lock:
+            self._coming[site] = insight
 
 
 def own_view(now_ms: Callable[[], int]) -> Views:

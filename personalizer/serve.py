@@ -19,6 +19,8 @@ from personalizer.catalogue.live import LiveCatalogue
 from personalizer.catalogue.store import CatalogueStore
 from personalizer.feedback.app import add_responses
 from personalizer.feedback.log import DecisionLog
+from personalizer.insights import Insights
+from personalizer.models.model import Model
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
 
@@ -34,19 +36,31 @@ __all__ = ["decision_log", "personalizer_wsgi", "serve_personalizer"]
 def personalizer_wsgi(settings: Settings) -> Flask:
     """The personalizer's Flask app with real connections, clocks and models."""
     redis, patient = stores.redis(settings, settings.offer_budget_ms / 1000 * STORE_SHARE), stores.redis(settings)
-    shelf = ModelShelf(ModelStore(settings.model_dir), time.monotonic)
     registry = CachedRegistry(redis, time.monotonic)
     catalogue = LiveCatalogue(CatalogueStore(patient, settings.partitions), _now_ms, time.monotonic)
+    insights = Insights(catalogue.view, time.monotonic, _now_ms)
+    shelf = _filled_shelf(settings, catalogue, insights)
     catalogue.start()
     app = create_app(
         settings, redis, registry, shelf, _now_ms, time.monotonic, lambda: str(uuid.uuid4()),
-        views=catalogue.view, readiness=ReadinessShelf(settings.model_dir, time.monotonic),
+        insights=insights, readiness=ReadinessShelf(settings.model_dir, time.monotonic),
         written=decision_log(settings), patient=patient,
     )  # fmt: skip
     add_catalogue_routes(app, settings, patient, registry, _now_ms)
     history = stores.History(lambda: stores.clickhouse(settings, REPORT_TIMEOUT_S))
     add_responses(app, history, registry, lambda: datetime.now(UTC))
     return app
+
+
+def _filled_shelf(settings: Settings, catalogue: LiveCatalogue, insights: Insights) -> ModelShelf:
+    """The models that there are, ready before the first request: nobody waits for them, nor for those that come later."""
+
+    def prepare(site: str, model: Model) -> None:
+        insights.prepare(site, model, catalogue.prepare(site, model))
+
+    shelf = ModelShelf(ModelStore(settings.model_dir), time.monotonic, prepare, waits=False)
+    shelf.fill()
+    return shelf
 
 
 def _now_ms() -> int:

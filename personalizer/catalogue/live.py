@@ -50,6 +50,7 @@ class LiveCatalogue:
     def __init__(self, store: CatalogueStore, now_ms: Callable[[], int], monotonic: Callable[[], float]) -> None:
         self._store, self._now_ms, self._monotonic = store, now_ms, monotonic
         self._slots: dict[str, _Slot] = {}
+        self._coming: dict[str, _Slot] = {}
         self._lock = threading.Lock()
         self._wake, self._ended = threading.Event(), threading.Event()
         self._trouble = ""
@@ -59,6 +60,12 @@ class LiveCatalogue:
         slot = self._slots.get(site)
         if slot is None or slot.model is not model:
             slot = self._take(site, model)
+        return slot.view
+
+    def prepare(self, site: str, model: Model) -> CatalogueView:
+        """Make the view of a model that will be asked for soon, while another one still serves."""
+        with self._lock:
+            slot = self._coming[site] = self._first(self._slots.get(site), model)
         return slot.view
 
     def start(self) -> None:
@@ -85,14 +92,21 @@ class LiveCatalogue:
             before = self._slots.get(site)
             if before is not None and before.model is model:
                 return before
-            goods, now_ms = model_goods(model), self._now_ms()
-            news = before.news if before else {}
-            complete = before.complete if before else bool(goods.complete[0])
-            view = view_of(model, goods, news, complete, now_ms)
-            slot = _Slot(model, goods, news, [], complete, None, self._monotonic(), view)
+            coming = self._coming.pop(site, None)
+            if coming is not None and coming.model is model and (before is None or coming.news is before.news):
+                slot = coming
+            else:
+                slot = self._first(before, model)
             self._slots[site] = slot
         self._wake.set()
         return slot
+
+    def _first(self, before: _Slot | None, model: Model) -> _Slot:
+        goods = model_goods(model)
+        news = before.news if before else {}
+        complete = before.complete if before else bool(goods.complete[0])
+        view = view_of(model, goods, news, complete, self._now_ms())
+        return _Slot(model, goods, news, [], complete, None, self._monotonic(), view)
 
     def _looked(self, site: str, slot: _Slot) -> _Slot:
         state, now = self._store.state(site), self._monotonic()

@@ -21,6 +21,10 @@ class ModelVersions:
     def __init__(self, model_dir: Path) -> None:
         self.model_dir = model_dir
 
+    def sites(self) -> list[str]:
+        """The sites that have a model which serves, or had one."""
+        return sorted(file.parent.name for file in self.model_dir.glob(f"*/{CURRENT}"))
+
     def current(self, site: str) -> str | None:
         """The version that serves now, None when none was trained yet. Reads one small file."""
         try:

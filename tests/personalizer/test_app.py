@@ -33,6 +33,8 @@ def make_client(settings: Settings, redis: RedisClient) -> FlaskClient:
     numbers = itertools.count(1)
     registry = CachedRegistry(redis, time.monotonic)
     shelf = ModelShelf(ModelStore(settings.model_dir), time.monotonic)
+    shelf.fill()
+    settings = replace(settings, offer_budget_ms=1000)  # these tests are not about a machine's haste
     app = create_app(settings, redis, registry, shelf, lambda: NOW_MS, time.monotonic, lambda: f"d-{next(numbers)}")
     return app.test_client()
 

@@ -56,3 +56,22 @@ def test_without_a_live_catalogue_the_model_says_what_is_sold() -> None:
     assert views("demo", MODEL).sellable.all()
     assert views("demo", MODEL) is views("demo", MODEL)
     assert views("demo", planted_model("other")) is not views("demo", MODEL)
+
+
+def test_one_made_ahead_is_taken_when_its_model_serves() -> None:
+    shop = Shop()
+    now = shop.insights.get("demo", MODEL)
+    soon = planted_model("soon")
+    shop.insights.prepare("demo", soon, shop.view)
+    assert shop.insights.get("demo", MODEL) is now
+    ahead = shop.insights.get("demo", soon)
+    assert (ahead.model, ahead.wares) == (soon, shop.view)
+    assert shop.insights.get("demo", soon) is ahead
+
+
+def test_one_made_ahead_takes_the_newest_view() -> None:
+    shop = Shop()
+    soon = planted_model("soon")
+    shop.insights.prepare("demo", soon, shop.view)
+    shop.view = replace(shop.view, sellable=~shop.view.sellable)
+    assert shop.insights.get("demo", soon).wares is shop.view

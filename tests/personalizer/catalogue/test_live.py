@@ -229,3 +229,22 @@ def test_items_not_in_the_model_wait_for_the_next_one(live: LiveCatalogue, store
     live.look()
     assert not sold(live, model)
     assert live.view("demo", model).sellable.sum() == len(ITEMS) - 1
+
+
+def test_a_view_made_ahead_is_taken_when_its_model_serves(live: LiveCatalogue) -> None:
+    now, soon = planted_model("now"), planted_model("soon")
+    serving = live.view("demo", now)
+    ahead = live.prepare("demo", soon)
+    assert live.view("demo", now) is serving
+    assert live.view("demo", soon) is ahead
+
+
+def test_what_sold_out_meanwhile_is_not_sold_by_a_view_made_ahead(live: LiveCatalogue, store: CatalogueStore) -> None:
+    put(store, {item: euros(10) for item in ITEMS}, complete=True)
+    now, soon = planted_model("now"), planted_model("soon")
+    live.view("demo", now)
+    live.look()
+    live.prepare("demo", soon)
+    put(store, {"lamp": SOLD_OUT})
+    live.look()
+    assert not sold(live, soon)

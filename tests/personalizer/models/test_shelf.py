@@ -144,3 +144,38 @@ def test_swaps_under_load_without_a_request_that_finds_nothing(store: ModelStore
     assert not failed
     assert len(served) == 4
     assert max(slowest) < 1, "a request waited for a model to be loaded"
+
+
+def test_filled_it_waits_for_nothing(store: ModelStore) -> None:
+    saved = save(store)
+    shelf = ModelShelf(store, Clock(), waits=False)
+    shelf.fill()
+    assert version(shelf) == saved
+
+
+def test_unfilled_it_has_none_until_the_first_is_loaded(store: ModelStore) -> None:
+    saved = save(store)
+    loading, go_on = threading.Event(), threading.Event()
+
+    def prepare(_site: str, _model: object) -> None:
+        loading.set()
+        go_on.wait(10)
+
+    shelf = ModelShelf(store, Clock(), prepare, waits=False)
+    assert version(shelf) is None
+    assert loading.wait(10)
+    assert version(shelf) is None
+    go_on.set()
+    eventually(lambda: version(shelf) == saved)
+
+
+def test_every_model_is_prepared_before_it_serves(store: ModelStore) -> None:
+    clock = Clock()
+    seen: list[tuple[str, str, str | None]] = []
+    serving: list[str | None] = [None]
+    shelf = ModelShelf(store, clock, lambda site, model: seen.append((site, model.version, serving[0])))
+    first = save(store)
+    serving[0] = version(shelf)
+    second, clock.now = save(store, 1), 1.0
+    eventually(lambda: version(shelf) == second)
+    assert seen == [("demo", first, None), ("demo", second, first)]

@@ -16,6 +16,7 @@ def test_knows_what_the_store_wrote(tmp_path: Path) -> None:
     known = ModelVersions(tmp_path)
     assert (known.versions("demo"), known.current("demo"), known.held("demo")) == ([first, second], second, None)
     assert known.meta("demo", first)["n"] == 1
+    assert known.sites() == ["demo"]
     store.hold("demo", first)
     assert (known.current("demo"), known.held("demo")) == (first, first)
 
@@ -23,6 +24,7 @@ def test_knows_what_the_store_wrote(tmp_path: Path) -> None:
 def test_of_an_unknown_site_nothing_is_known(tmp_path: Path) -> None:
     known = ModelVersions(tmp_path)
     assert (known.versions("demo"), known.current("demo"), known.held("demo")) == ([], None, None)
+    assert known.sites() == []
 
 
 def test_the_loops_do_without_what_models_need() -> None:
