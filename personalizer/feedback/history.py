@@ -28,7 +28,7 @@ ASSUMED: Final = Assumed(
 
 log = logging.getLogger("baliza.train")
 
-MOST_OFFERS: Final = 4_000_000  # given out; of more than these, a share of the decisions is read
+MOST_OFFERS: Final = 2_000_000  # given out; of more than these, a share of the decisions is read
 MOST_OF_VISITOR: Final = 2_000  # nobody sees more in earnest, and nobody may decide alone what others are offered
 MOST_WEIGHT: Final = 1_000.0
 SETTLED_MS: Final = 600_000  # a click comes later than its offer, and both take a moment to arrive
@@ -62,7 +62,7 @@ def read_shown(history: History, site: Site, since_ms: int, until_ms: int, item_
     numbers = {item_id: number for number, item_id in enumerate(item_ids)}
     names: tuple[dict[str, int], dict[str, int]] = ({}, {})
     chunks = [_numbered(rows, numbers, names) for rows in _stream(history, query("learn_shown"), asked)]
-    table = np.concatenate([np.zeros((0, 10)), *chunks])
+    table = np.concatenate([np.zeros((0, 11)), *chunks])
     return _told(_shown(table, names))
 
 
@@ -94,11 +94,22 @@ def _numbered(
 def _shown(table: Floats, names: tuple[dict[str, int], dict[str, int]]) -> tuple[Shown, Floats]:
     """The rows, with names sorted by their bytes; and the clicks of which nobody said that the offer was shown."""
     places, ordered = zip(*map(_sorted, names), strict=True)
-    placement, source, item, rank, bins, tried = (column.astype(np.int64) for column in table[:, :6].T)
-    times, clicks, unseen, weights = table[:, 6:].T
+    placement, source, item, rank, bins, belief, tried = (column.astype(np.int64) for column in table[:, :7].T)
+    times, clicks, unseen, weights = table[:, 7:].T
     weight = np.divide(weights, times, out=np.ones(len(table)), where=times > 0)
     shown = Shown(
-        ordered[0], ordered[1], places[0][placement], places[1][source], item, rank, bins, tried > 0, times, clicks, weight
+        ordered[0],
+        ordered[1],
+        places[0][placement],
+        places[1][source],
+        item,
+        rank,
+        bins,
+        belief,
+        tried > 0,
+        times,
+        clicks,
+        weight,
     )
     return shown, unseen
 

@@ -1,11 +1,12 @@
 """How much each rank of a placement is looked at, from what was shown and clicked. Pure.
 
 Position-based model: E[clicks] = shown · examination(rank) · attraction(group). A group is what is the same wherever it
-stands: an item from one source with one probability at one placement. Within a group the ranks divide its clicks in
-proportion to shown · examination, whatever its attraction is: the likelihood given each group's number of clicks is a
-product of multinomials (Hausman, Hall, Griliches 1984: Poisson counts with fixed effects), so better items standing higher
-bias nothing, and items that stood at one rank only say nothing. It is what Agarwal, Zaitsev, Wang et al. (WSDM 2019) call
-harvesting interventions. The maximum is found by minorization (Hunter 2004); pseudo-clicks draw it to a prior (Gamma).
+stands: an item from one source at one placement, of which the ranking believed the same. Within a group the ranks divide its
+clicks in proportion to shown · examination, whatever its attraction is: the likelihood given each group's number of clicks
+is a product of multinomials (Hausman, Hall, Griliches 1984: Poisson counts with fixed effects). So better items standing
+higher bias nothing, nor do visitors of whom the ranking knew more; and what stood at one rank only says nothing. It is what
+Agarwal, Zaitsev, Wang et al. (WSDM 2019) call harvesting interventions: an item stands elsewhere because of others in its
+list. The maximum is found by minorization (Hunter 2004); pseudo-clicks draw it to a prior (Gamma).
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ class Shown:
     """Offers that were shown, added up where all is the same but the clicks; all of shape (n,).
 
     placement, source: places in the lists of their names. item: number of the model, negative for those that it does not
-    know. rank: from 1. bin: of the model's probability, see bin_of(). explored: dice put it where it stood.
+    know. rank: from 1. bin: of the model's probability, see bin_of(). belief: the same of what was reckoned as P(response),
+    which is what it was ranked by; of the model's where that is not known. explored: dice put it where it stood.
     shown, clicked: counts. weight: of one of them, min(1 / propensity, a bound), in the mean of the row.
     """
 
@@ -47,6 +49,7 @@ class Shown:
     item: Ints
     rank: Ints
     bin: Ints
+    belief: Ints
     explored: NDArray[np.bool_]
     shown: Floats
     clicked: Floats
@@ -57,14 +60,14 @@ class Shown:
 
     def part(self, chosen: NDArray[np.bool_]) -> "Shown":
         """The chosen rows."""
-        arrays = ("placement", "source", "item", "rank", "bin", "explored", "shown", "clicked", "weight")
+        arrays = ("placement", "source", "item", "rank", "bin", "belief", "explored", "shown", "clicked", "weight")
         return Shown(self.placements, self.sources, *(getattr(self, name)[chosen] for name in arrays))
 
 
 def examinations(shown: Shown) -> Floats:
     """How much each rank is looked at against the first, of shape (placements + 1, MAX_RANK); the last row: everywhere."""
     place = np.minimum(shown.rank, MAX_RANK) - 1
-    same = _numbered(shown.placement, shown.source, shown.item, shown.bin)
+    same = _numbered(shown.placement, shown.source, shown.item, shown.belief)
     assumed = prior_examination().astype(np.float64)
     everywhere = examination(same, place, shown.shown, shown.clicked, assumed, ASSUMED_CLICKS)
     found = [_of_placement(shown.part(shown.placement == n), everywhere) for n in range(len(shown.placements))]
@@ -73,12 +76,12 @@ def examinations(shown: Shown) -> Floats:
 
 def _of_placement(shown: Shown, everywhere: Floats) -> Floats:
     place = np.minimum(shown.rank, MAX_RANK) - 1
-    same = _numbered(shown.source, shown.item, shown.bin)
+    same = _numbered(shown.source, shown.item, shown.belief)
     curve = examination(same, place, shown.shown, shown.clicked, everywhere, SHARED_CLICKS)
     diced = shown.explored
     # Where dice decide, weights make the same mixture of every rank, and groups may be coarse: two octaves of a source.
     weight = evened(shown.weight[diced], shown.shown[diced])
-    alike = _numbered(shown.source[diced], np.where(shown.bin == BINS, BINS, shown.bin // 4)[diced])
+    alike = _numbered(shown.source[diced], np.where(shown.belief == BINS, BINS, shown.belief // 4)[diced])
     return examination(
         alike, place[diced], shown.shown[diced] * weight, shown.clicked[diced] * weight, curve, OBSERVED_CLICKS
     )

@@ -2,8 +2,11 @@
 -- response that was told late joins all the same. Of one visitor only so many offers count, bots none: nobody decides alone what
 -- others are offered. Of a long history a share of the decisions is enough. `unseen`: clicks of which nobody said that the offer
 -- was shown.
+WITH
+    (x) -> least(greatest(floor((log2(greatest(x, 1e-9)) - %(lowest)s) * 2), 0), %(bins)s - 1) AS half_octave,
+    (x) -> toInt64(if(isNaN(x), %(bins)s, half_octave(x))) AS bin_of
 SELECT
-    placement, source, item_id, toInt64(rank), bin, tried,
+    placement, source, item_id, toInt64(rank), bin, belief, tried,
     sum(shown) AS times, sum(shown AND clicked) AS clicks, sum(clicked AND NOT shown) AS unseen, sumIf(weight, shown) AS weights
 FROM
 (
@@ -13,7 +16,9 @@ FROM
         max(d.source) AS source,
         max(d.rank) AS rank,
         minIf(d.p_next, d.kind = '') AS p,
-        toInt64(if(isNaN(p), %(bins)s, least(greatest(floor((log2(greatest(p, 1e-9)) - %(lowest)s) * 2), 0), %(bins)s - 1))) AS bin,
+        minIf(d.p_response, d.kind = '') AS reckoned,
+        bin_of(p) AS bin,
+        if(isNaN(reckoned), bin, bin_of(reckoned)) AS belief,
         minIf(d.propensity, d.kind = '') AS propensity,
         max(d.explored) AND propensity < 0.5 AS tried,
         least(1 / propensity, %(most_weight)s) AS weight,
@@ -23,7 +28,7 @@ FROM
     (
         SELECT
             decision_id, item_id, '' AS kind, toString(placement) AS placement, toString(source) AS source, rank, p_next,
-            explored, propensity
+            p_response, explored, propensity
         FROM decisions
         WHERE site = %(site)s
           AND decided_at >= fromUnixTimestamp64Milli(%(since_ms)s, 'UTC')
@@ -37,7 +42,7 @@ FROM
           )
         LIMIT %(most_of_visitor)s BY visitor_id
         UNION ALL
-        SELECT decision_id, item_id, toString(kind) AS kind, '' AS placement, '' AS source, 0, 0, 0, 1
+        SELECT decision_id, item_id, toString(kind) AS kind, '' AS placement, '' AS source, 0, 0, 0, 0, 1
         FROM responses
         WHERE site = %(site)s
           AND day >= toDate(fromUnixTimestamp64Milli(%(since_ms)s, 'UTC'))
@@ -46,4 +51,4 @@ FROM
     GROUP BY d.decision_id, item_id
     HAVING rank > 0 AND (shown OR clicked)
 )
-GROUP BY placement, source, item_id, rank, bin, tried
+GROUP BY placement, source, item_id, rank, bin, belief, tried

@@ -44,6 +44,7 @@ class World:
             "p_next": np.take_along_axis(p_next, place, 1).ravel(),
             "clicked": clicked.ravel(),
             "propensity": propensity.ravel(),
+            "believed": np.exp(np.take_along_axis(thought, place, 1)).ravel(),
         }
 
     def _diced(self, order: NDArray[np.intp], rng: np.random.Generator) -> tuple[NDArray[np.intp], Floats]:
@@ -58,13 +59,17 @@ class World:
         return place, propensity
 
 
-def shown_of(columns: dict[str, NDArray[np.generic]], source: NDArray[np.int64] | None = None) -> Shown:
-    """The log as learning gets it (a row an offer is a sum of one)."""
+def shown_of(
+    columns: dict[str, NDArray[np.generic]], source: NDArray[np.int64] | None = None, *, believed: bool = False
+) -> Shown:
+    """The log as learning gets it (a row an offer is a sum of one). believed: with what the policy ranked by."""
     count = len(columns["rank"])
     propensity = np.float64(columns["propensity"])
+    bins = bin_of(np.float64(columns["p_next"]))
+    belief = bin_of(np.float64(columns["believed"])) if believed else bins
     return Shown(
         ("home",), SOURCES, np.zeros(count, np.int64), np.zeros(count, np.int64) if source is None else source,
-        np.int64(columns["item"]), np.int64(columns["rank"]), bin_of(np.float64(columns["p_next"])), propensity < 0.5,
+        np.int64(columns["item"]), np.int64(columns["rank"]), bins, belief, propensity < 0.5,
         np.ones(count), np.float64(columns["clicked"]), 1 / propensity,
     )  # fmt: skip
 

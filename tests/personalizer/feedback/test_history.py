@@ -76,6 +76,16 @@ def test_bins_are_those_that_ranking_reads(history: History) -> None:
     found = read(history)
     assert found.bin[np.argsort(found.rank)].tolist() == bin_of(np.array(p_next, np.float32)).tolist()
     assert found.bin.max() == BINS
+    assert found.belief.tolist() == found.bin.tolist()  # of what was reckoned nothing was written down
+
+
+def test_what_was_reckoned_tells_alike_offers_apart(history: History) -> None:
+    offers = tuple(logged_offer("bulb", 1, p_next=0.1, p_response=p) for p in (0.01, 0.3))
+    decide(history, *(offered(f"d-{n}", "", offers=(offer,)) for n, offer in enumerate(offers)))
+    tell(history, *(told("offer_shown", f"d-{n}", "bulb") for n in range(2)))
+    found = read(history)
+    assert sorted(found.belief.tolist()) == bin_of(np.array([0.01, 0.3])).tolist()
+    assert len(set(found.bin.tolist())) == 1
 
 
 def test_carried_twice_and_told_again_counts_once(history: History) -> None:
@@ -159,6 +169,7 @@ def insert_log(history: History, columns: dict[str, np.ndarray]) -> None:
         "visitor_id": [f"v-{n}" for n in numbers], "placement": ["home"] * count, "item_id": items,
         "explored": (columns["propensity"] < 0.5).astype(int).tolist(), "source": [SOURCES[0]] * count,
         "p_next": columns["p_next"].tolist(), "propensity": columns["propensity"].tolist(),
+        "p_response": columns["believed"].tolist(),
     }  # fmt: skip
     history.client().execute(f"INSERT INTO decisions ({', '.join(table)}) VALUES", list(table.values()), columnar=True)
     clicks = np.flatnonzero(columns["clicked"])

@@ -107,7 +107,7 @@ def test_conversion_is_learned_beside_it() -> None:
 
 def test_nothing_shown_is_the_prior() -> None:
     empty = np.zeros(0, np.int64)
-    nothing = Shown((), (), empty, empty, empty, empty, empty, np.zeros(0, np.bool_), *[np.zeros(0)] * 3)
+    nothing = Shown((), (), empty, empty, empty, empty, empty, empty, np.zeros(0, np.bool_), *[np.zeros(0)] * 3)
     found, prior = learn(nothing, np.zeros((0, 0)), np.zeros((0, 0)), 4), Responses.prior(4)
     assert found.sound(4)
     for name in ("rates", "conversion", "curve", "examination", "factor"):

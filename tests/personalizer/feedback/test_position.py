@@ -37,6 +37,17 @@ def test_finds_how_much_each_rank_is_looked_at_where_rates_by_rank_are_wrong(exa
     assert np.abs(np.log(naive(shown) / examined)).max() > 0.5
 
 
+def test_what_the_ranking_knew_and_nobody_else_biases_nothing_when_it_was_written_down() -> None:
+    """Tastes change from week to week, the ranking follows them, and neither item nor probability shows it."""
+    rng = np.random.default_rng(8)
+    weeks = [World(STEEP, attraction(rng)).log(4_000, rng) for _ in range(10)]
+    columns = {name: np.concatenate([week[name] for week in weeks]) for name in weeks[0]}
+    found = examinations(shown_of(columns, believed=True))[0, :RANKS]
+    assert np.abs(np.log(found / STEEP)).max() < 0.2
+    blind = examinations(shown_of(columns))[0, :RANKS]
+    assert np.abs(np.log(blind / STEEP)).max() > 0.4
+
+
 def test_is_near_the_truth_after_a_few_thousand_decisions() -> None:
     found = examinations(log_of(STEEP, 0.5, 3_000, seed=4))[0, :RANKS]
     assert np.abs(np.log(found / STEEP)).mean() < 0.2
@@ -67,7 +78,7 @@ def test_one_item_at_two_ranks_by_hand() -> None:
 
 def test_each_placement_has_its_own_curve_and_a_small_one_borrows() -> None:
     steep, flat = log_of(STEEP, 0.0, 20_000, seed=5), log_of(FLAT, 0.0, 20_000, seed=6)
-    names = ("shown", "clicked", "weight", "source", "item", "rank", "bin", "explored")
+    names = ("shown", "clicked", "weight", "source", "item", "rank", "bin", "belief", "explored")
     both = {name: np.concatenate([getattr(steep, name), getattr(flat, name)]) for name in names}
     place = np.repeat([0, 1], [len(steep), len(flat)])
     found = examinations(Shown(placements=("cart", "home", "new"), sources=steep.sources, placement=place, **both))
@@ -88,9 +99,9 @@ def test_dice_outweigh_what_was_only_observed() -> None:
     clicked = np.float64(rng.random(count) < chance)
     zeros, ones = np.zeros(count, np.int64), np.ones(count)
     weight = np.where(explored, 10.0, 1.25)
-    shown = Shown(("home",), ("s",), zeros, zeros, zeros, rank, zeros, explored, ones, clicked, weight)
+    shown = Shown(("home",), ("s",), zeros, zeros, zeros, rank, zeros, zeros, explored, ones, clicked, weight)
     assert examinations(shown)[0, 1] == pytest.approx(1.0, abs=0.15)
-    blind = Shown(("home",), ("s",), zeros, zeros, zeros, rank, zeros, zeros.astype(np.bool_), ones, clicked, weight)
+    blind = Shown(("home",), ("s",), zeros, zeros, zeros, rank, zeros, zeros, zeros.astype(np.bool_), ones, clicked, weight)
     assert examinations(blind)[0, 1] < 0.6
 
 
