@@ -5,7 +5,7 @@ A sound batch is decoded once. Only when something is wrong is it taken apart ev
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -52,8 +52,7 @@ class Rejection:
         return len(self.raw) > MAX_EVENT_BYTES
 
 
-@dataclass(slots=True)
-class Decoded:
+class Decoded(Struct):
     """A batch of which `events` are good. `body` holds exactly these, as JSON; `times_ms` are by the corrected clock.
 
     `shift_ms`: what that clock was corrected by; said of batches with rejected events only.
@@ -64,7 +63,7 @@ class Decoded:
     events: list[Event]
     times_ms: list[int]
     body: bytes
-    rejected: list[Rejection] = field(default_factory=list)
+    rejected: list[Rejection] = []
     user_agent: str = ""
     shift_ms: int = 0
 
@@ -75,7 +74,7 @@ class Decoded:
         events = [self.events[place] for place in places]
         times = [self.times_ms[place] for place in places]
         body = msgspec.json.encode({"events": events})
-        return replace(self, events=events, times_ms=times, body=body, rejected=[])
+        return msgspec.structs.replace(self, events=events, times_ms=times, body=body, rejected=[])
 
 
 def decode(body: bytes, window: TimeWindow) -> Decoded:

@@ -1,6 +1,6 @@
 """What the types of an event cannot say: time, money, and which fields a type needs. Pure; runs for every event."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final, NamedTuple
 
 from schema.currencies import CURRENCIES
@@ -70,8 +70,10 @@ def _item_problem(event: Event) -> Problem | None:
 
 
 def _is_money(amount: Decimal) -> bool:
-    # Nothing compares with what is no number, so that is asked first.
-    return amount.is_finite() and ZERO <= amount <= MAX_MONEY
+    try:
+        return ZERO <= amount <= MAX_MONEY
+    except InvalidOperation:  # nothing compares with what is no number
+        return False
 
 
 def _amount_problem(amount: Decimal, field: str) -> Problem:

@@ -30,6 +30,7 @@ MAX_PIPELINED: Final = 32
 # A client that has this much to read before it gets on is asked nothing more, so that answers do not pile up here.
 MAX_UNREAD_BYTES: Final = 64 * 1024
 READ_BYTES: Final = 64 * 1024
+READ: Final = selectors.EVENT_READ
 KEEP_ALIVE_S: Final = 60.0
 LINGER_S: Final = 2.0
 TOO_SLOW: Final = Answer(408, [("Content-Type", "text/plain")], b"too slow\n")
@@ -167,11 +168,13 @@ class Connection:
 
     def on_event(self, mask: int, now: float) -> None:
         """The selector's call for this connection."""
-        if mask & selectors.EVENT_WRITE:
-            self._write()
-            self.advance()
-        if mask & selectors.EVENT_READ and not self.closed:
-            self._read(now)
+        if mask != READ:
+            if mask & selectors.EVENT_WRITE:
+                self._write()
+                self.advance()
+            if not mask & READ or self.closed:
+                return
+        self._read(now)
 
     def _read(self, now: float) -> None:
         try:
@@ -189,7 +192,7 @@ class Connection:
         if self._lingering:
             return
         self.heard_at = now
-        if self.idle:
+        if not (self.busy or self._out or self._queue or self._in_message):
             self.deadline = now + self._timeout_s
             key, begin = split(data)
             if key and not (self._failed or self._closing):

@@ -111,9 +111,8 @@ class Hit:
         try:
             if isinstance(marks, StoreDown):
                 answer = loop.collector.refused(observation.request, marks)
-            elif observation.all_taken(marks) and self.connection.answer_whole(observation.accepted, loop.now):
-                loop.statuses[202] += 1
-                loop.count(observation.site, Tally(observation.events, observation.events))
+            elif marks == observation.all_taken and self.connection.answer_whole(observation.accepted, loop.now):
+                loop.count_taken(observation.site, observation.events)
                 return
             else:
                 answer = loop.quick.answer(observation, marks)
@@ -142,7 +141,7 @@ class Loop:
         os.set_blocking(self.wake_write, False)
         for fd in (wake_fd, self.wake_read):
             self.selector.register(fd, selectors.EVENT_READ, fd)
-        self.accepting = self.open = False
+        self.accepting = self.open = self.orphaned = False
         self.now = time.monotonic()
         self.next_sites = self.next_tick = 0.0
         self.sites: Sequence[bytes] | None = None  # as the store has them
@@ -155,7 +154,7 @@ class Loop:
         self._accept_more()
         while self.worker.alive:
             self._turn()
-            if self.worker.ppid != os.getppid():
+            if self.orphaned:
                 break
         self._drain()
 
@@ -172,10 +171,15 @@ class Loop:
 
     def _turn(self) -> None:
         ready = self.selector.ready(TICK_S)
-        self.now = time.monotonic()
+        self.now = now = time.monotonic()
         for owner, mask in ready:
-            if isinstance(owner, Connection):
-                self._hear(owner, mask)
+            if type(owner) is Connection:
+                try:
+                    owner.on_event(mask, now)
+                except Exception:
+                    # Whatever one client brings about, the others go on.
+                    self.worker.log.exception("unforeseen error in a connection")
+                    owner.close()
             elif isinstance(owner, RedisLink):
                 self._hear_store(owner, mask)
             elif isinstance(owner, int):
@@ -193,14 +197,6 @@ class Loop:
         except Exception:
             self.worker.log.exception("unforeseen error in the connection to the live store")
             link.lose("unforeseen error", self.now)
-
-    def _hear(self, connection: Connection, mask: int) -> None:
-        try:
-            connection.on_event(mask, self.now)
-        except Exception:
-            # Whatever one client brings about, the others go on.
-            self.worker.log.exception("unforeseen error in a connection")
-            connection.close()
 
     # --- connections ---
 
@@ -295,6 +291,7 @@ class Loop:
 
     def _tick(self) -> None:
         self.next_tick = self.now + TICK_S
+        self.orphaned = self.worker.ppid != os.getppid()
         self.worker.notify()
         self.link.tick(self.now)
         if self.now >= self.next_sites:
@@ -334,6 +331,15 @@ class Loop:
     def count(self, site: str, tally: Tally) -> None:
         """Add to what the metrics will be told."""
         self.tallies.setdefault(site, Tally()).add(tally)
+
+    def count_taken(self, site: str, events: int) -> None:
+        """The same for a request whose events were all taken, and its answer."""
+        self.statuses[202] += 1
+        tally = self.tallies.get(site)
+        if tally is None:
+            tally = self.tallies[site] = Tally()
+        tally.received += events
+        tally.taken += events
 
     def _publish(self) -> None:
         """Add what was counted since the last time to the metrics; per request that would cost more than the request."""

@@ -9,10 +9,10 @@ from typing import Any, Final
 __all__ = ["Head", "Heads", "split"]
 
 LENGTH: Final = b"\r\nContent-Length: "
+LENGTH_BYTES: Final = len(LENGTH)
 # Of senders that are remembered at once; a busy worker has a few thousand connections.
 HEADS_MOST: Final = 4_000
 HEAD_MOST_BYTES: Final = 4_096
-DIGITS_MOST: Final = 6
 # What changes how a request is read or who sends it; such requests are not that frequent.
 SPECIAL: Final = frozenset({"authorization", "content-encoding", "expect", "transfer-encoding", "upgrade"})
 
@@ -33,12 +33,12 @@ class Head:
 def split(data: bytes) -> tuple[bytes, int]:
     """The head without the digits of its length, and where the body begins; (b"", 0) when data is not one whole request."""
     end = data.find(b"\r\n\r\n")
-    at = data.find(LENGTH, 0, end) + len(LENGTH)
-    if end < 0 or at < len(LENGTH) or end > HEAD_MOST_BYTES:
+    at = data.find(LENGTH, 0, end)
+    if end < 0 or at < 0 or end > HEAD_MOST_BYTES:
         return b"", 0
+    at += LENGTH_BYTES
     after = data.find(b"\r", at)
-    digits = data[at:after]
-    if not digits.isdigit() or len(digits) > DIGITS_MOST or int(digits) != len(data) - end - 4:
+    if data[at:after] != b"%d" % (len(data) - end - 4):
         return b"", 0
     return data[:at] + data[after:end], end + 4
 

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -19,9 +19,9 @@ __all__ = [
     "NO_OUTCOME",
     "Command",
     "Context",
+    "Joint",
     "claim_command",
     "hour_of",
-    "joined",
     "observe_command",
     "observed_events",
     "order_value_micros",
@@ -114,11 +114,27 @@ def observe_command(
     return ("FCALL", OBSERVE, 2, *names, rules, observed, decoded.body, _encode(context))
 
 
-def joined(commands: Sequence[Command]) -> Command:
+class Joint:
     """Several of observe_command() as one, which answers a list with what each would. They must be for the same slot."""
-    names = [name for command in commands for name in command[3:5]]
-    batches = [part for command in commands for part in command[6:]]
-    return ("FCALL", OBSERVE, len(names), *names, commands[0][5], *batches)
+
+    __slots__ = ("_batches", "_names", "_rules", "bytes")
+
+    def __init__(self) -> None:
+        self._names: list[Any] = []
+        self._batches: list[Any] = []
+        self._rules: Any = b""
+        self.bytes = 0
+
+    def add(self, command: Command) -> None:
+        """One more. `bytes` is about how much there is in all."""
+        self._rules = command[5]
+        self._names += command[3:5]
+        self._batches += command[6:]
+        self.bytes += len(command[7])  # type: ignore[arg-type]
+
+    def command(self) -> Command:
+        """All of them."""
+        return ("FCALL", OBSERVE, len(self._names), *self._names, self._rules, *self._batches)
 
 
 def claim_command(event: Event, context: Context, partitions: int) -> Command:

@@ -8,6 +8,8 @@ so are the bytes that they are answered with.
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from baliza.errors import BalizaError
 from baliza.sites import SiteRegistry
 from tracker.admission import Sender
@@ -34,19 +36,15 @@ class _Known:
     accepted: bytes
 
 
-@dataclass(slots=True)
-class Observation:
-    """One request on its way: its command, and what is answered when the store has taken all of its events."""
+class Observation(msgspec.Struct):
+    """One request on its way: its command, the store's word when every event is new, and what is answered then."""
 
     request: Request
     command: Command
     site: str
     events: int
+    all_taken: bytes
     accepted: bytes
-
-    def all_taken(self, marks: bytes) -> bool:
-        """Whether the store's word is that every event is new."""
-        return marks == ALL_TAKEN[self.events]
 
 
 class Quick:
@@ -85,7 +83,7 @@ class Quick:
             site.count_automation, count,
         )  # fmt: skip
         command = observe_command(decoded, range(count), context, collector.rules, collector.settings.partitions)
-        return Observation(request, command, site.name, count, known.accepted)
+        return Observation(request, command, site.name, count, ALL_TAKEN[count], known.accepted)
 
     def _find_out(self, request: Request, head: Head, key: str) -> _Known | None:
         collector = self._collector

@@ -20,7 +20,7 @@ import hiredis
 from baliza.errors import BadSetting, StoreDown
 from baliza.stores import MARK
 from schema import keys
-from tracker.observe import Command, joined
+from tracker.observe import Command, Joint
 from tracker.watch import Watching
 
 __all__ = ["RedisLink", "Server", "Waiting", "key_of", "parse_url", "tag_of"]
@@ -80,8 +80,8 @@ class RedisLink:
         self._mark, self._settling, self._settle_by = "", False, 0.0
         self._later = bytearray()
         self._held: list[tuple[Waiting, Sequence[Any]]] = []
-        self._shared: list[tuple[Command, Marked]] = []
-        self._shared_bytes, self._shared_at = 0, 0.0
+        self._shared, self._shared_at = Joint(), 0.0
+        self._sharing: list[Marked] = []
 
     def send(self, commands: Sequence[Command], done: Waiting, now: float) -> None:
         """Queue commands; `done` is called once, with all their replies or with StoreDown. They leave with flush()."""
@@ -100,29 +100,29 @@ class RedisLink:
         if not self._ready:
             done(StoreDown("the live store does not answer"))
             return
-        self._shared.append((command, done))
-        self._shared_bytes += len(command[7])  # type: ignore[arg-type]
+        self._shared.add(command)
+        self._sharing.append(done)
         self._shared_at = now
-        if len(self._shared) >= SHARED_MOST or self._shared_bytes >= SHARED_MOST_BYTES:
+        if len(self._sharing) >= SHARED_MOST or self._shared.bytes >= SHARED_MOST_BYTES:
             self._send_shared()
 
     def _send_shared(self) -> None:
-        shared, self._shared, self._shared_bytes = self._shared, [], 0
+        shared, self._shared, sharing, self._sharing = self._shared, Joint(), self._sharing, []
         now = self._shared_at
 
         def answered(replies: Sequence[Any] | StoreDown) -> None:
             if isinstance(replies, StoreDown):
-                for _, done in shared:
+                for done in sharing:
                     done(StoreDown(replies.public))  # one each: whoever is told may raise it
                 return
-            for (_, done), marks in zip(shared, replies[0], strict=True):
+            for done, marks in zip(sharing, replies[0], strict=True):
                 if isinstance(marks, hiredis.ReplyError):
                     self._complain(str(marks), now)
                     done(StoreDown("the live store could not take it"))
                 else:
                     done(marks)
 
-        self.send([joined([command for command, _ in shared])], answered, now)
+        self.send([shared.command()], answered, now)
 
     def _queue(self, commands: Sequence[Command], done: Waiting, now: float, *, settle: bool = False) -> None:
         queue = self._later if self._settling else self._unsent
@@ -132,7 +132,7 @@ class RedisLink:
 
     def flush(self) -> None:
         """Write what is queued, as far as the socket takes it."""
-        if self._shared:
+        if self._sharing:
             self._send_shared()
         if self._socket is None or self._settling:
             return
@@ -206,7 +206,7 @@ class RedisLink:
 
     @property
     def idle(self) -> bool:
-        return not (self._waiting or self._shared)
+        return not (self._waiting or self._sharing)
 
     def _connect(self, now: float) -> None:
         """Looked up anew each time, for a store that is started again may have moved; of several addresses take turns."""
@@ -326,7 +326,7 @@ class RedisLink:
         waiting, self._waiting = self._waiting, deque()
         for _, done, _, _ in waiting:
             done(StoreDown("the live store does not answer", why))
-        if self._shared:
+        if self._sharing:
             self._send_shared()  # to nobody: they are told
 
 
