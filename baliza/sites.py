@@ -58,7 +58,7 @@ class Site(Struct, frozen=True):
     trust_browser: bool = True
     require_consent: bool = False
     count_automation: bool = False
-    offer_value: float = 0.5
+    offer_value: float = 0.3
     offer_explore: float = 0.05
 
     def allows(self, origin: str) -> bool:

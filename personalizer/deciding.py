@@ -80,14 +80,16 @@ class Decider:
         self, site: Site, asked: Asked, profile: VisitorProfile | None, own: bool, fallback: Fallback | None, began: float
     ) -> Decision:
         """The answer with a profile that was read already. own: it may be repeated to who asks."""
-        decision_id = self._clocks.new_id()
+        decision_id, asked_at = self._clocks.new_id(), self._clocks.monotonic()
         model = self._shelf.get(site.name)
         if model is None:
             return self._decision(decision_id, asked, [], fallback if fallback == "store_down" else "no_model", began)
         try:
             known = self._insights.get(site.name, model)
             now_ms = self._clocks.now_ms()
-            choice = self._choice(site, known, profile, asked, own, now_ms, began)
+            # A process reads its first model while somebody waits; that says nothing of how fast it decides.
+            reading_s = self._clocks.monotonic() - asked_at
+            choice = self._choice(site, known, profile, asked, own, now_ms, began + reading_s)
             offers = offers_of(known, choice, now_ms)
         except Exception:
             log.exception("no offers for %s at %s", site.name, asked.placement)

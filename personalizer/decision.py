@@ -39,7 +39,7 @@ RANKED: Final = 40  # candidates that stand in line at least; for long lists, tw
 class Dial(Struct, frozen=True):
     """A shop's own choice. value: between relevance alone (0) and expected money (1). explore: the explored share."""
 
-    value: float = 0.5
+    value: float = 0.3
     explore: float = 0.05
 
 

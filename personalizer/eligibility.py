@@ -7,8 +7,10 @@ from typing import Final, Literal
 import numpy as np
 
 from personalizer.candidates.replenishment import EARLIEST, rebuy_s
-from personalizer.insight import Insight
+from personalizer.insight import PRODUCT, Insight
+from personalizer.models.goods import KINDS
 from personalizer.models.model import UNKNOWN, ItemFacts
+from personalizer.placements import rules_of
 from personalizer.ranking import Ranked
 from personalizer.situation import Reason, Situation
 
@@ -17,7 +19,10 @@ __all__ = ["Bar", "Caps", "Seats", "barred", "due_again", "substitutes", "unsell
 DAY_S: Final = 24 * 3600.0
 SUBSTITUTE_S: Final = 30 * DAY_S  # so long after a purchase nobody wants another one of the kind
 LEAST_ALIKE: Final = 0.03  # similarity of views from which two things are compared with each other
-MOST_BOTH: Final = 0.5  # bought together so much of that: then they are not instead of each other
+LEAST_ALONG: Final = 0.2  # similarity of purchases from which two things are bought together, whatever else
+INSTEAD: Final = 0.5  # people are half as ready as usual to take both, or less
+SAME_PRICE: Final = 2.0  # times as much, or as little: still a thing of the same kind
+ALIKE_IN_PRICE: Final = 0.45  # of the usual readiness to take both, before visits tell
 
 Bar = Literal[
     "not_for_sale", "on_the_page", "in_the_cart", "bought_before", "instead_of_bought", "variant_of_what_is_there",
@@ -50,32 +55,40 @@ def due_again(known: Insight, situation: Situation) -> frozenset[int]:
 
 
 def substitutes(known: Insight, situation: Situation) -> set[int]:
-    """What people compare with something just bought, and do not buy with it: after a phone the other phones.
+    """What people take instead of something just bought: after a phone the other phones, not the case.
 
-    Of the same category, looked at together and bought together at most half as much; but a thing that one buys again has
-    no substitute that would bore.
+    Of its category and looked at along with it; and taken along with it at most half as often as usual, as far as visits
+    tell (habits.taken_both). Where they do not tell yet, what costs about as much is an alternative, what costs much less
+    goes with it. A thing that one buys again has no substitute that would bore.
     """
     model, found = known.model, set[int]()
     for item, age_s in situation.bought.items():
-        if age_s > SUBSTITUTE_S or rebuy_s(known, item) is not None:
-            continue
         category = int(model.category_of[item])
-        others, alike = model.viewed.row(item)
+        if age_s > SUBSTITUTE_S or category == UNKNOWN or rebuy_s(known, item) is not None:
+            continue
+        begin, end = model.viewed.starts[item], model.viewed.starts[item + 1]
+        others = model.viewed.items[begin:end]
+        alike = (model.category_of[others] == category) & (model.viewed.scores[begin:end] >= LEAST_ALIKE)
+        ratio = known.wares.price[others] / known.wares.price[item]
+        readiness = np.where((ratio > 1 / SAME_PRICE) & (ratio < SAME_PRICE), ALIKE_IN_PRICE, 1.0)
+        if model.habits is not None:
+            readiness = readiness * model.habits.both[begin:end]
         also, both = model.bought.row(item)
-        bought = dict(zip(also.tolist(), both.tolist(), strict=True))
-        same = model.category_of[others] == category if category != UNKNOWN else np.zeros(len(others), np.bool_)
-        for other, likeness, is_same in zip(others.tolist(), alike.tolist(), same.tolist(), strict=True):
-            if is_same and likeness >= LEAST_ALIKE and bought.get(other, 0.0) < MOST_BOTH * likeness:
-                found.add(other)
+        along = frozenset(also[both >= LEAST_ALONG].tolist())
+        found.update(other for other in others[alike & (readiness < INSTEAD)].tolist() if other not in along)
     return found
 
 
 def unsellable(known: Insight, items: Sequence[int], placement: str, now_s: int) -> dict[int, Bar]:
-    """Which of these items are sold out, withdrawn or past their date, or kept from this placement by the catalogue."""
+    """Which of these items are sold out, withdrawn or past their date, or kept from this placement: by the catalogue, or
+    because what they are (an article, say) has no business there."""
     numbers = np.array(items, np.int64)
-    wares = known.wares
+    wares, kinds = known.wares, known.wares.kind[numbers]
     sold = wares.sellable[numbers] & (wares.expires_s[numbers] > now_s)
     shown = sold & wares.offerable(placement)[numbers]
+    if kinds.any():
+        never = [kind for kind, name in enumerate(KINDS) if kind != PRODUCT and Reason(name) in rules_of(placement).never]
+        shown &= ~np.isin(kinds, never)
     if shown.all():
         return {}
     return {

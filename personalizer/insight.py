@@ -13,7 +13,7 @@ from personalizer.models.model import UNKNOWN, Model
 from personalizer.ranking import RATES, TYPICAL
 from personalizer.situation import Candidate, Reason
 
-__all__ = ["ARRIVAL_S", "Insight", "insight_of"]
+__all__ = ["ARRIVAL_S", "PRODUCT", "Insight", "insight_of"]
 
 DAY_S: Final = 24 * 3600
 ARRIVAL_S: Final = 30 * DAY_S  # for so long a thing is new

@@ -51,9 +51,9 @@ BUY: Final[Mapping[Reason, float]] = {
     Reason.EDITORIAL: 0.2,
 }
 INFORM: Final[Mapping[Reason, float]] = {
-    Reason.BOUGHT_TOGETHER: 0.6,
-    Reason.VIEWED_TOGETHER: 1.3,
-    Reason.NEXT_ITEM: 1.2,
+    Reason.BOUGHT_TOGETHER: 0.35,
+    Reason.VIEWED_TOGETHER: 1.5,
+    Reason.NEXT_ITEM: 1.3,
     Reason.EDITORIAL: 2.0,
 }
 

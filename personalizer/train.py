@@ -109,8 +109,9 @@ def train(
     full = wish.full or _too_old(store, site, before, settings, now)
     taught, witnesses = set_apart(clicks, span.until_ms)
     progress("finding what goes together", 0.3)
-    model = learn(items, interactions_of(clicks), parameters)
-    model = replace(model, habits=read_habits(history, site, span, items, model))
+    seen = interactions_of(clicks)
+    model = learn(items, seen, parameters)
+    model = replace(model, habits=read_habits(history, site, span, items, seen, model))
     model = replace(model, next_item=_next_item(taught, model, None if full else before, within(progress, 0.35, 0.9)))
     progress("learning how offers were answered", 0.9)
     item_ids = [fact.item_id for fact in items.facts]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from personalizer.insight import Insight
+from personalizer.insight import PRODUCT, Insight
 from personalizer.models.model import UNKNOWN, Model
 from personalizer.situation import Candidate, Reason, Situation
 
@@ -10,7 +10,9 @@ __all__ = ["best_sellers", "categories_of_interest"]
 
 MAX_CATEGORIES: Final = 3
 CATEGORY_STEP: Final = 0.7  # each further category of interest counts that much of the one before it
+ELSEWHERE: Final = 0.4  # what sells best in the whole shop, on a page that is about something
 PER_CATEGORY: Final = 12
+FALL: Final = 0.5  # the second sells 0.7 times as much as the first, the tenth 0.3 times: a Zipf law, flattened
 MOST_KEPT: Final = 10_000
 OVERALL: Final = 20  # or twice as many as are asked for: some are in the cart already, or sold out
 
@@ -29,7 +31,8 @@ def best_sellers(known: Insight, situation: Situation) -> list[Candidate]:
     for category in categories_of_interest(known.model, situation):
         found += _of_row(known, category, PER_CATEGORY, weight)
         weight *= CATEGORY_STEP
-    return found + _of_row(known, UNKNOWN, max(OVERALL, 2 * situation.limit), 1.0)
+    weight = ELSEWHERE if situation.page_category != UNKNOWN else 1.0
+    return found + _of_row(known, UNKNOWN, max(OVERALL, 2 * situation.limit), weight)
 
 
 def _of_row(known: Insight, category: int, most: int, weight: float) -> list[Candidate]:
@@ -41,7 +44,8 @@ def _of_row(known: Insight, category: int, most: int, weight: float) -> list[Can
     items, _ = model.sellers.row(0) if category == UNKNOWN else model.category_sellers.row(category)
     reason = Reason.BEST_SELLER if category == UNKNOWN else Reason.CATEGORY_BEST_SELLER
     # Strength falls with the place, not with the score: how far behind the first the second is says little.
-    found = [Candidate(item, weight / (1 + place) ** 0.25, reason) for place, item in enumerate(items[:most].tolist())]
+    products = items[known.wares.kind[items] == PRODUCT][:most].tolist()
+    found = [Candidate(item, weight / (1 + place) ** FALL, reason) for place, item in enumerate(products)]
     if len(known.sellers) < MOST_KEPT:
         known.sellers[category, most, weight] = found
     return found

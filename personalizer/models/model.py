@@ -197,7 +197,7 @@ class Model:
             and self.category_sellers.sound(categories, items)
             and (self.goods is None or self.goods.sound(items))
             and (self.next_item is None or self.next_item.sound(items))
-            and (self.habits is None or self.habits.sound(items))
+            and (self.habits is None or self.habits.sound(items, len(self.viewed.items)))
             and (self.responses is None or self.responses.sound(items))
         )
 

@@ -15,8 +15,8 @@ from personalizer.decision import Dial, decide
 from personalizer.feedback.responses import Responses
 from personalizer.insight import Insight, insight_of
 from personalizer.learning_data import Interactions, Items, Parameters
-from personalizer.models.habits import Habits
 from personalizer.models.model import ItemFacts, Model
+from personalizer.repeats import habits_of
 from personalizer.situation import Question
 from personalizer.train import learn
 from tests.personalizer.planted import BOUGHT, NOW_MS, SHOP, VIEWED
@@ -34,13 +34,18 @@ def item(item_id: str, category: str = "", price: float | None = 39.9, **more: A
 
 def shop(
     facts: Sequence[ItemFacts], bought: Sessions = (), viewed: Sessions = (), rebuy_days: Mapping[str, float] | None = None,
-    now_ms: int = NOW_MS, responses: Responses | None = None,
+    chosen: Sequence[tuple[Sequence[str], Sequence[str]]] = (), now_ms: int = NOW_MS, responses: Responses | None = None,
 ) -> Insight:  # fmt: skip
-    """A shop where these were bought, and looked at, together. rebuy_days: after how many days one is bought again."""
+    """A shop where these were bought, and looked at, together. rebuy_days: after how many days one is bought again.
+
+    chosen: visits that looked at the first and bought the second.
+    """
     facts = sorted(facts, key=lambda fact: fact.item_id)
     number = {fact.item_id: place for place, fact in enumerate(facts)}
     rows = [(session, number[name], 0.0, 1.0) for session, names in enumerate(bought) for name in names]
     rows += [(len(bought) + session, number[name], 1.0, 0.0) for session, names in enumerate(viewed) for name in names]
+    for session, (names, taken) in enumerate(chosen, start=len(bought) + len(viewed)):
+        rows += [(session, number[name], 1.0, float(name in taken)) for name in names]
     sessions, items, views, purchases = np.array(rows, np.float64).reshape(-1, 4).T
     counts = np.zeros((len(facts), 3))
     np.add.at(counts, (items.astype(int), 0), purchases)
@@ -52,8 +57,9 @@ def shop(
     rebuy = np.full(len(facts), np.nan, np.float32)
     for name, days in (rebuy_days or {}).items():
         rebuy[number[name]] = days * 86_400
-    model = learn(Items(facts, counts, goods_of(facts)), seen, Parameters())
-    model = replace(model, habits=Habits(rebuy, counts[:, 2].astype(np.float32)), version="of-a-test")
+    read = Items(facts, counts, goods_of(facts))
+    model = learn(read, seen, Parameters())
+    model = replace(model, habits=habits_of(read, seen, model, rebuy), version="of-a-test")
     assert model.goods is not None
     return insight_of(model, view_of(model, model.goods, {}, False, now_ms), now_ms // 1000, responses)
 

@@ -10,12 +10,13 @@ from tests.personalizer.shops import item, shop
 
 DAY = 86_400.0
 NOW_S = NOW_MS // 1000
-PHONES = [("phone", "phone2"), ("phone", "phone2", "phone3"), ("phone2", "phone3")] * 6 + [("phone", "case")] * 4
 KNOWN = shop(
-    [item("beans", "food"), item("case", "phones"), item("grind", "food"), item("phone", "phones"),
-     item("phone2", "phones"), item("phone3", "phones"), item("rug", "floors")],
-    bought=[("phone", "case")] * 8 + [("beans", "grind"), ("rug",), ("phone2",)],
-    viewed=PHONES + [("rug", "phone")] * 6 + [("beans", "grind")] * 6,
+    [item("beans", "food"), item("case", "phones", 19), item("grind", "food"), item("phone", "phones", 400),
+     item("phone2", "phones", 420), item("phone3", "phones", 900), item("rug", "floors", 400)],
+    bought=[("rug",), ("phone2",)],
+    viewed=[("rug", "phone")] * 6 + [("beans", "grind")] * 6,
+    chosen=[(("phone", "phone2", "phone3"), ("phone",)), (("phone", "phone3"), ("phone3",))] * 6
+    + [(("phone", "case"), ("phone", "case")), (("beans", "grind"), ("beans", "grind"))] * 8,
     rebuy_days={"beans": 30},
 )  # fmt: skip
 BEANS, CASE, GRIND, PHONE, PHONE2, PHONE3, RUG = range(7)
@@ -44,6 +45,25 @@ def test_what_is_used_up_may_come_again(days: float, again: set[int]) -> None:
 def test_what_is_compared_and_not_bought_along_is_a_substitute() -> None:
     found = substitutes(KNOWN, Situation("x", bought={PHONE: 60.0}))
     assert found == {PHONE2, PHONE3}, "the case is bought along, the rug is of another category"
+
+
+def test_before_visits_tell_the_price_does() -> None:
+    known = shop(
+        [
+            item("case", "phones", 19),
+            item("phone", "phones", 400),
+            item("phone2", "phones", 450),
+            item("rug", "floors", 400),
+        ],
+        viewed=[("phone", "phone2"), ("phone", "case"), ("phone", "rug")] * 6,
+    )
+    assert substitutes(known, Situation("x", bought={1: 60.0})) == {2}
+
+
+def test_what_people_take_along_is_none_whatever_it_costs() -> None:
+    both, one = (("pan", "lid"), ("pan", "lid")), (("pan", "rack"), ("pan",))
+    known = shop([item("lid", "k", 54), item("pan", "k", 54), item("rack", "k", 54)], chosen=[both, one] * 12)
+    assert substitutes(known, Situation("x", bought={1: 60.0})) == {2}
 
 
 def test_a_month_later_another_one_may_be_wanted() -> None:

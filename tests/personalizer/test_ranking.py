@@ -47,7 +47,7 @@ def test_purposes_change_how_loud_a_source_is() -> None:
 
     assert bought_together((0.0, 1.0, 0.0), Rules()) == 0.5
     assert bought_together((0.0, 0.0, 1.0), Rules()) == 1.0
-    assert bought_together((0.5, 0.0, 0.5), Rules()) == pytest.approx(0.5 * (0.5 * 0.6 + 0.5 * 2))
+    assert bought_together((0.5, 0.0, 0.5), Rules()) == pytest.approx(0.5 * (0.5 * 0.35 + 0.5 * 2))
     assert bought_together((1.0, 0.0, 0.0), Rules(to_buy=True)) == 1.0
 
 

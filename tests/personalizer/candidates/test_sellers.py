@@ -38,6 +38,19 @@ def test_the_first_category_counts_more_and_all_stay_within_bounds() -> None:
     assert all(0 < entry.strength <= 1 for entry in found)
 
 
+def test_a_page_that_is_about_something_wants_less_of_the_rest() -> None:
+    anywhere, here = (
+        max(entry.strength for entry in best_sellers(KNOWN, situation) if entry.reason is Reason.BEST_SELLER)
+        for situation in (Situation("home"), Situation("category", page_category=1))
+    )
+    assert here < anywhere / 2
+
+
+def test_lists_are_made_once() -> None:
+    first, second = (best_sellers(KNOWN, Situation("home")) for _ in range(2))
+    assert all(one is other for one, other in zip(first, second, strict=True))
+
+
 def test_categories_come_in_the_order_of_interest_each_once() -> None:
     floors = MODEL.categories.tolist().index(b"floors")
     seen = (Viewed(LAMP, 1, 0), Viewed(TORCH, 1, 0), Viewed(CASE, 1, 0))
