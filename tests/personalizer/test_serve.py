@@ -6,9 +6,13 @@ import pytest
 from baliza.embedded.valkey import free_port
 from baliza.settings import Settings
 from baliza.sites import Site
+from baliza.stores import RedisClient
+from personalizer.feedback.log import FIELD
+from personalizer.feedback.record import decode
 from personalizer.models.store import ModelStore
 from personalizer.serve import personalizer_wsgi
-from tests.personalizer.planted import NOW, planted_model
+from schema import keys
+from tests.personalizer.planted import NOW, observe, planted_model
 from tests.personalizer.processes import answers, serving, wait
 
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("closing_stores")]
@@ -31,3 +35,17 @@ def test_answers_offers_on_its_port(settings: Settings, demo_site: Site) -> None
         wait(lambda: answers(f"http://127.0.0.1:{port}/ready"))
         offers = httpx.get(f"http://127.0.0.1:{port}/v1/offers", params={"key": "pk_demo", "limit": 1}).json()["offers"]
     assert offers[0]["item_id"] == "rug"
+
+
+def test_what_was_decided_last_is_logged_when_told_to_stop(
+    settings: Settings, redis_client: RedisClient, demo_site: Site
+) -> None:
+    ModelStore(settings.model_dir).save("demo", planted_model(), {}, NOW)
+    observe(redis_client, "v-1", "view_item", ["phone"])
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/v1/offers?key=pk_demo&visitor=v-1&placement=home"
+    with serving("public", settings, public_port=port, collector_workers=1):
+        wait(lambda: answers(f"http://127.0.0.1:{port}/ready"))
+        told = [httpx.get(url).json()["decision_id"] for _ in range(20)]
+    entries = redis_client.xrange(keys.decisions(keys.partition_of("v-1", settings.partitions)))
+    assert [decode(fields[FIELD]).decision_id for _, fields in entries] == told
