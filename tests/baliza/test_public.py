@@ -1,10 +1,14 @@
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 
+from baliza.commands import run
+from baliza.commands.live import LiveLine
 from baliza.public import ByPath
+from baliza.settings import Settings
 from tests.support.collector import RunningCollector
 from tests.support.wire import Wire, batch, get, post
 
@@ -83,3 +87,18 @@ def test_unchanged_script_is_not_sent_again(public: RunningCollector) -> None:
 def test_without_demo_there_is_no_shop(collector: RunningCollector) -> None:
     with Wire(collector.url) as wire:
         assert wire.ask(get("/shop/")).status == 404
+
+
+@pytest.mark.redis
+def test_the_demo_shop_s_feed_comes_in_at_the_public_door(public: RunningCollector) -> None:
+    port = int(public.url.rpartition(":")[2])
+    settings, out = Settings(public_port=port), io.StringIO()
+    for _ in range(2):
+        run._send_feed(settings, LiveLine(out))
+    assert "not taken" not in out.getvalue()
+    with Wire(public.url) as wire:
+        page = json.loads(wire.ask(get("/v1/catalogue?limit=1000", "Authorization: Bearer sk_demo")).body)
+        assert wire.ask(get("/shop/feed.xml")).status == 200
+    assert (page["size"], page["complete"]) == (63, True)
+    beans = next(item for item in page["items"] if item["id"] == "BEANS-1")
+    assert (beans["consumable"], beans["link"]) == (True, f"http://127.0.0.1:{port}/shop/p/BEANS-1")

@@ -11,7 +11,7 @@ from pathlib import Path
 import atheris
 
 FOLDER = Path(__file__).parent
-LONGEST = {"decode": 4096, "connection": 2048}
+LONGEST = {"decode": 4096, "connection": 2048, "feed": 4096}
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--found", type=Path, help="folder for what was found", default=Path(tempfile.gettempdir()))
     given = parser.parse_args()
-    with atheris.instrument_imports(include=["tracker", "schema"]):
+    with atheris.instrument_imports(include=["tracker", "schema", "personalizer.catalogue"]):
         from tests.fuzz.targets import TARGETS
     with tempfile.TemporaryDirectory() as grown:
         options = [

@@ -2,12 +2,17 @@
 
 import random
 from collections.abc import Callable, Mapping
+from datetime import UTC
+from io import BytesIO
 from typing import Final
 from zlib import crc32
 
 import msgspec
 
 from baliza.errors import BadRequest
+from personalizer.catalogue.feeds import FORMATS, opened, rows_of, sniffed
+from personalizer.catalogue.item import decode_item, encode_item, merged_item
+from personalizer.catalogue.rows import BadRow, checked_row
 from schema.events import MAX_EVENTS_PER_BATCH
 from tests.support.reference import read_by_h11, read_by_us
 from tests.tracker.test_connection_and_h11 import compare
@@ -16,8 +21,9 @@ from tracker.checks import TimeWindow
 from tracker.connection import MAX_PIPELINED
 from tracker.rows import StoredBatch
 
-__all__ = ["TARGETS", "connection_target", "decode_target"]
+__all__ = ["TARGETS", "connection_target", "decode_target", "feed_target"]
 
+MOST_FEED_BYTES: Final = 1_000_000
 NOW_MS: Final = 1_795_255_260_000  # 2026-11-21T10:01:00Z, the time of the seeds
 BROWSER, SERVER = TimeWindow(NOW_MS, 72 * 3_600_000, 300_000), TimeWindow(NOW_MS, None, 300_000)
 _stored = msgspec.json.Decoder(StoredBatch)
@@ -51,4 +57,31 @@ def connection_target(data: bytes) -> None:
         compare(pieces, theirs)
 
 
-TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {"decode": decode_target, "connection": connection_target}
+def feed_target(data: bytes) -> None:
+    """Any file is rows or a refusal in words, in every format; any row is an item or a reason."""
+    for kind in (None, *FORMATS):
+        told = ""
+        stream = opened(BytesIO(data), MOST_FEED_BYTES)
+        try:
+            rows = list(rows_of(stream, kind or sniffed(stream)))  # type: ignore[arg-type]
+        except BadRequest as error:
+            rows, told = [], str(error)
+        assert len(told) < 1000
+        for row in rows:
+            _judge(row.values)
+
+
+def _judge(values: Mapping[str, object]) -> None:
+    told = ""
+    try:
+        found = checked_row(values, UTC)
+    except BadRow as error:
+        told = str(error)
+    else:
+        assert decode_item(encode_item(merged_item(None, found.said)))
+    assert len(told) < 1000
+
+
+TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
+    "decode": decode_target, "connection": connection_target, "feed": feed_target,
+}  # fmt: skip

@@ -3,6 +3,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -234,6 +235,44 @@ def test_readers_are_told_only_after_replicas_have_it(make: Make, store: Catalog
     state = store.state("demo")
     assert state
     assert (state.change, state.complete) == (1, True)
+
+
+def test_what_a_dead_import_left_half_done_the_next_one_finishes(
+    make: Make, store: CatalogueStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(make(), feed(80))
+    written, apply = [], store.apply
+
+    def dies(site: str, partition: int, *rows: Any) -> None:
+        if len(written) == 3:
+            raise StoreDown("the live store does not answer")
+        written.append(partition)
+        apply(site, partition, *rows)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "apply", dies)
+        with pytest.raises(StoreDown):
+            take(make(), feed(60, title="Lamp"))
+    half = known(store)
+    assert 0 < sum(item.name == "Lamp" for item in half.values()) < 60
+    report = take(make(), feed(60, title="Lamp"))
+    assert 0 < report.unchanged < 60
+    assert known(store).keys() == {f"item-{n}" for n in range(60)}
+    assert all(item.name == "Lamp" for item in known(store).values())
+
+
+def test_a_full_store_takes_no_feed_and_says_so(make: Make, store: CatalogueStore, redis_client: RedisClient) -> None:
+    take(make(), feed(10))
+    redis_client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreDown, match="takes nothing"):
+            take(make(), feed(10, title="Lamp"))
+        with pytest.raises(StoreDown, match="takes nothing"):
+            take(make(), feed(1, title="Lamp"), "merge")
+        assert len(known(store)) == 10
+    finally:
+        redis_client.config_set("maxmemory", 0)
+    assert take(make(), feed(10, title="Lamp")).changed == 10
 
 
 def test_items_are_taken_out_and_brought_back_by_a_feed(make: Make, store: CatalogueStore) -> None:
