@@ -6,6 +6,7 @@ Training makes the same profile from the history and asks here as well, so the t
 from typing import Final, NamedTuple
 
 from baliza.traffic import traffic_of
+from schema.events import MICROS
 from schema.profile import LiveSession, ViewedItem, VisitorProfile
 
 __all__ = ["NEVER", "Features", "features_of"]
@@ -97,10 +98,11 @@ def _categories(session: LiveSession) -> tuple[float, float]:
 
 def _cart(profile: VisitorProfile, now_ms: int) -> tuple[float, float, float]:
     cart = profile.cart
-    pieces = cart.pieces
+    pieces = sum([line.quantity for line in cart.lines])
     if not pieces:
         return 0.0, 0.0, NEVER
-    return pieces, float(cart.value), max(0, now_ms - cart.changed_at) / 1000
+    micros = sum([line.quantity * line.price_micros for line in cart.lines if line.price_micros > 0])
+    return pieces, micros / MICROS, max(0, now_ms - cart.changed_at) / 1000
 
 
 def _known(profile: VisitorProfile, started: int) -> tuple[float, float, float, float, float, float]:
