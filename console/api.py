@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 
 from baliza.errors import BadRequest
 from baliza.http import json_answer
+from baliza.readiness.files import ReadinessShelf
 from baliza.settings import Settings
 from baliza.sites import Site
 from baliza.stores import History, RedisClient
@@ -25,9 +26,14 @@ LINES_PER_CHUNK: Final = 500
 
 
 def report_routes(
-    settings: Settings, redis: RedisClient, history: History, registry: Registry, now: Callable[[], datetime]
+    settings: Settings,
+    redis: RedisClient,
+    history: History,
+    registry: Registry,
+    now: Callable[[], datetime],
+    shelf: ReadinessShelf,
 ) -> Blueprint:
-    """The blueprint of /v1/reports. `now`: the clock, with its zone."""
+    """The blueprint of /v1/reports. `now`: the clock, with its zone. shelf: the models of readiness."""
     routes = Blueprint("reports", __name__, url_prefix="/v1/reports")
     idle_s = settings.cart_idle_s
 
@@ -45,7 +51,7 @@ def report_routes(
     @routes.get("/sessions/<session_id>")
     def tell_story(session_id: str) -> Response:
         site = report_site(redis, registry)
-        return json_answer(reports.session_story(history, site.name, session_id, idle_s, now()))
+        return json_answer(reports.session_story(history, site.name, session_id, idle_s, now(), shelf.get(site.name)))
 
     @routes.get("/readiness")
     def tell_readiness() -> Response:

@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from baliza.errors import BalizaError, StoreDown
 from baliza.http import Probe, base_app
+from baliza.readiness.files import ReadinessShelf
 from baliza.settings import Settings
 from baliza.stores import History, RedisClient, call
 from console import showing
@@ -78,9 +79,10 @@ def create_app(
     )
     app.jinja_env.globals.update({"t": text, "counted": counted} | {helper.__name__: helper for helper in SHOWN_BY})
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.register_blueprint(report_routes(settings, redis, history, registry, now))
+    shelf = ReadinessShelf(settings.model_dir, lambda: now().timestamp())
+    app.register_blueprint(report_routes(settings, redis, history, registry, now, shelf))
     app.register_blueprint(login_routes(redis))
-    app.register_blueprint(page_routes(settings, redis, history, registry, now))
+    app.register_blueprint(page_routes(settings, redis, history, registry, now, shelf))
     _explain_errors_to_people(app)
     app.after_request(_protect)
     if settings.trusted_proxies:

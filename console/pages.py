@@ -9,6 +9,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as Answer
 
 from baliza.errors import BadRequest, NotFound
+from baliza.readiness.files import ReadinessShelf
 from baliza.readiness.rules import PURPOSES
 from baliza.settings import Settings
 from baliza.sites import Site, User
@@ -31,9 +32,14 @@ KEPT: Final = tuple(sorted(NAMES - {"format", "limit"}))  # arguments that links
 
 
 def page_routes(
-    settings: Settings, redis: RedisClient, history: History, registry: Registry, now: Callable[[], datetime]
+    settings: Settings,
+    redis: RedisClient,
+    history: History,
+    registry: Registry,
+    now: Callable[[], datetime],
+    shelf: ReadinessShelf,
 ) -> Blueprint:
-    """The blueprint of the pages that need a person logged in. `now`: the clock, with its zone."""
+    """The blueprint of the pages that need a person logged in. now: the clock, with its zone. shelf: models of readiness."""
     routes = Blueprint("pages", __name__)
 
     def people_only(show: Callable[[User, Site], Answer | str]) -> Answer | str:
@@ -50,7 +56,7 @@ def page_routes(
     @routes.get("/sessions/<session_id>")
     def story(session_id: str) -> Answer | str:
         def show(user: User, site: Site) -> str:
-            told = reports.session_story(history, site.name, session_id, settings.cart_idle_s, now())
+            told = reports.session_story(history, site.name, session_id, settings.cart_idle_s, now(), shelf.get(site.name))
             return render_template("story.html", story=told, **_frame(user, site))
 
         return people_only(show)

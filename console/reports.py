@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from baliza.errors import NotFound
+from baliza.readiness.model import ReadinessModel
 from baliza.readiness.rules import PURPOSES
 from baliza.stores import History, query
 from console.filters import EARLIEST, LATEST, Cursor, SessionFilter, from_milliseconds, milliseconds, parse_filter
+from console.foretold import foretold
 from console.rows import Page, SessionRow, Story, Summary, bucket, plain, session_row, story_events
 
 __all__ = [
@@ -99,8 +101,13 @@ def unit_of(wanted: SessionFilter) -> str:
     return "day" if length <= timedelta(days=124) else "month"
 
 
-def session_story(history: History, site: str, session_id: str, cart_idle_s: int, now: datetime) -> Story:
-    """The session with all its events in order. Raises NotFound, also when it is another site's; StoreDown."""
+def session_story(
+    history: History, site: str, session_id: str, cart_idle_s: int, now: datetime, model: ReadinessModel | None = None
+) -> Story:
+    """The session with all its events in order. Raises NotFound, also when it is another site's; StoreDown.
+
+    model: what tells how ready the visitor was at each step; without one the rules do.
+    """
     always = SessionFilter(site=site, since=EARLIEST, until=LATEST, bots=True)
     within = _slice(EARLIEST, Cursor(LATEST, "")) | {"limit": 1, "session_id": session_id}
     found = history.records(query("reports_sessions"), _bound(always, cart_idle_s, now) | within) if session_id else []
@@ -118,7 +125,10 @@ def session_story(history: History, site: str, session_id: str, cart_idle_s: int
             "limit": MAX_STORY_EVENTS + 1,
         },
     )
-    return Story(row, story_events(records[:MAX_STORY_EVENTS]), len(records) > MAX_STORY_EVENTS)
+    events = story_events(records[:MAX_STORY_EVENTS])
+    told = foretold(history, site, row, events, model)
+    along = [msgspec.structs.replace(event, readiness=ready) for event, ready in zip(events, told, strict=True)]
+    return Story(row, along, len(records) > MAX_STORY_EVENTS, "model" if model else "rules")
 
 
 def has_sessions(history: History, site: str) -> bool:

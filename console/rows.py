@@ -7,6 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from baliza.readiness.model import Basis
+
 __all__ = [
     "Bucket", "Page", "SessionRow", "Story", "StoryEvent", "StoryItem", "Summary", "bucket", "plain", "session_row",
     "story_events",
@@ -88,7 +90,10 @@ class StoryItem(Struct, frozen=True):
 
 
 class StoryEvent(Struct, frozen=True):
-    """One event, what was in the cart after it, and the seconds since the event before."""
+    """One event, what was in the cart after it, and the seconds since the event before.
+
+    readiness: P(an order in the rest of the session) right after it; None where that is not known.
+    """
 
     event_id: str
     type: str
@@ -115,14 +120,19 @@ class StoryEvent(Struct, frozen=True):
     search_term: str
     consent: str
     properties: dict[str, str]
+    readiness: float | None = None
 
 
 class Story(Struct, frozen=True):
-    """One session from landing to its end. `cut` when it has more than MAX_STORY_EVENTS events."""
+    """One session from landing to its end. `cut` when it has more than MAX_STORY_EVENTS events.
+
+    readiness_basis: who tells the events' readiness.
+    """
 
     session: SessionRow
     events: list[StoryEvent]
     cut: bool
+    readiness_basis: Basis = "rules"
 
 
 def plain(amount: Decimal) -> str:

@@ -149,6 +149,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "story.revenue": "Revenue",
     "story.cart_left": "Left in the cart",
     "story.purpose": "Purpose",
+    "story.readiness": "Readiness to buy",
     "story.bot": "Bot",
     "story.landed": "Landed",
     "story.later": "{gap} later",

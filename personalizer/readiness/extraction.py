@@ -1,20 +1,19 @@
 """Moments of past sessions from the history: day by day, and of a share of the visitors when there are very many."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from baliza.stores import History, call, query
-from personalizer.readiness.replay import PROFILE_LIVES_MS, Past
+from baliza.stores import History, query
+from personalizer.readiness.past import read_past
+from personalizer.readiness.replay import PROFILE_LIVES_MS
 from personalizer.readiness.snapshots import Moments, Snapshots
 
-__all__ = ["Visits", "read_moments", "read_past", "read_visits"]
+__all__ = ["Visits", "read_moments", "read_visits"]
 
 DAY_MS: Final = 24 * 3600 * 1000
-ROWS_AT_ONCE: Final = 20_000
 MOST_SESSIONS: Final = 60_000
 SLICE_SESSIONS: Final = 5_000
-MILLION: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,3 @@ def read_moments(
         found.take(read_past(history, site, begin, end, visits.share))
         found.forget(end)
     return found.finish(visits.until_ms)
-
-
-def read_past(history: History, site: str, since_ms: int, until_ms: int, share: float = 1.0) -> Iterator[Past]:
-    """Events of a slice of time as they were seen live, by visitor and time. Raises StoreDown."""
-    asked: dict[str, Any] = {
-        "site": site, "since_ms": since_ms, "until_ms": until_ms, "millionths": round(share * MILLION),
-    }  # fmt: skip
-    rows = call(lambda: history.client().execute_iter(query("train_moments"), asked, chunk_size=ROWS_AT_ONCE))
-    while chunk := call(lambda: next(rows, None)):
-        for row in chunk:
-            yield Past(*row)

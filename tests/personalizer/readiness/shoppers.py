@@ -66,10 +66,12 @@ def keep(history: History, events: Iterable[Past], site: str = "demo", bot: str 
             site, f"e-{len(rows)}", event.kind, at, at, event.visitor_id, event.session_id,
             opened.setdefault(event.session_id, at), numbers[event.session_id], event.page_url, event.cart_pieces,
             Decimal(event.cart_micros) / 1_000_000, [item for item, _ in event.items],
-            [category for _, category in event.items], bot,
+            [category for _, category in event.items], bot, *[["" for _ in event.items]] * 3,
+            [Decimal(5) for _ in event.items], [1 for _ in event.items],
         ))  # fmt: skip
     history.client().execute(
         "INSERT INTO events (site, event_id, type, occurred_at, received_at, visitor_id, session_id, session_opened_at,"
-        " session_event, page_url, cart_pieces, cart_value, item_ids, item_categories, bot) VALUES",
+        " session_event, page_url, cart_pieces, cart_value, item_ids, item_categories, bot,"
+        " item_names, item_brands, item_urls, item_prices, item_quantities) VALUES",
         rows,
     )

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from baliza.stores import History
-from personalizer.readiness.extraction import MOST_SESSIONS, Visits, read_moments, read_past, read_visits
+from personalizer.readiness.extraction import MOST_SESSIONS, Visits, read_moments, read_visits
 from personalizer.readiness.snapshots import Snapshots
-from tests.personalizer.readiness.shoppers import DAY_MS, IDLE_MS, MINUTE_MS, keep, past, visits
+from tests.personalizer.readiness.shoppers import DAY_MS, IDLE_MS, keep, past, visits
 
 BEGIN = 20_000 * DAY_MS
 END = BEGIN + 20 * DAY_MS
@@ -35,17 +35,6 @@ def test_counts_sessions_and_those_that_bought(history: History) -> None:
     keep(history, [past("v-4", "s-4", BEGIN, "page_view")], site="other")
     keep(history, [past("v-5", "s-5", END, "page_view")])
     assert read_visits(history, "demo", BEGIN, END) == Visits(BEGIN, END, 2, 1)
-
-
-def test_bots_other_sites_and_what_came_too_late_are_not_read(history: History) -> None:
-    keep(history, [past("v-3", "s-3", BEGIN, "page_view")], bot="crawler")
-    keep(history, [past("v-4", "s-4", BEGIN, "page_view")], site="other")
-    keep(history, [past("v-1", "s-1", BEGIN, "page_view")])
-    history.client().execute(
-        "INSERT INTO events (site, type, occurred_at, visitor_id, session_id, session_event)"
-        f" SELECT 'demo', 'purchase', fromUnixTimestamp64Milli({BEGIN + MINUTE_MS}), 'v-1', 's-1', 0"
-    )
-    assert [(each.visitor_id, each.kind) for each in read_past(history, "demo", BEGIN, END)] == [("v-1", "page_view")]
 
 
 def test_of_very_many_a_share_of_the_visitors_is_read_with_all_their_visits(history: History) -> None:

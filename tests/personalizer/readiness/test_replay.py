@@ -12,7 +12,7 @@ from baliza.lease import Lease
 from baliza.readiness.features import Features, features_of
 from baliza.settings import Settings
 from baliza.stores import History
-from personalizer.readiness.extraction import read_past
+from personalizer.readiness.past import read_past
 from personalizer.readiness.replay import PROFILE_LIVES_MS, Past, Visitor
 from schema.profile import VisitorProfile
 from tests.support.collecting import START, Shop, event
