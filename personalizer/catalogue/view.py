@@ -14,6 +14,8 @@ from personalizer.models.model import ItemFacts, Model, find
 
 __all__ = ["CatalogueView", "News", "model_goods", "view_of"]
 
+ELSEWHERE: Final = ""  # no placement is called so
+MOST_PLACEMENTS: Final = 100  # whose answers are kept, a byte an item each
 OUT_OF_STOCK: Final = AVAILABILITIES.index("out_of_stock")
 # Rows that changed since the model's copy, by item id; None for a row that is gone.
 News = Mapping[str, bytes | None]
@@ -46,6 +48,7 @@ class CatalogueView:
     rules: Mapping[int, tuple[frozenset[str], frozenset[str]]]
     news: News = field(default_factory=dict)
     _by_placement: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    _names: list[frozenset[str]] = field(default_factory=list)
 
     def facts(self, item: int) -> ItemFacts:
         """What is known of an item now: the newest words of the feed, with the price of now."""
@@ -56,15 +59,22 @@ class CatalogueView:
         return known.at(self.as_of_ms)
 
     def offerable(self, placement: str) -> NDArray[np.bool_]:
-        """Of shape (items,): what may be offered at this placement. Cheap: made once for each placement with rules."""
+        """Of shape (items,): what may be offered at this placement. Cheap: made once for each placement that rules name."""
         if not self.rules:
             return self.sellable
-        found = self._by_placement.get(placement)
+        # Names come from whoever asks: all that no rule names share one answer.
+        name = placement if placement in self._named() else ELSEWHERE
+        found = self._by_placement.get(name)
         if found is None:
-            found = self._allowed(placement)
-            if len(self._by_placement) < 1000:  # names come from whoever asks
-                self._by_placement[placement] = found
+            found = self._allowed(name)
+            if len(self._by_placement) < MOST_PLACEMENTS:
+                self._by_placement[name] = found
         return found
+
+    def _named(self) -> frozenset[str]:
+        if not self._names:
+            self._names.append(frozenset().union(*(only | never for only, never in self.rules.values())))
+        return self._names[0]
 
     def _allowed(self, placement: str) -> NDArray[np.bool_]:
         barred = [

@@ -83,6 +83,12 @@ def test_placements_are_allowed_and_forbidden() -> None:
     assert seen({}).offerable("cart").all()
 
 
+def test_names_that_nobody_gave_to_a_placement_cost_nothing() -> None:
+    view = seen({"lamp": euros(10, placements=("cart",)), "rug": euros(10, excluded_placements=("home",))})
+    assert len({id(view.offerable(f"made-up-{n}")) for n in range(50)}) == 1
+    assert [bool(view.offerable("made-up")[number(item)]) for item in ("lamp", "rug")] == [False, True]
+
+
 def test_variants_of_one_product_share_a_number() -> None:
     view = seen({"lamp": euros(1, variant_of="g"), "rug": euros(1, variant_of="g"), "bulb": euros(1, variant_of="h")})
     groups = view.variant_of[[number("lamp"), number("rug"), number("bulb"), number("case")]].tolist()
