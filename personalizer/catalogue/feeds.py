@@ -231,7 +231,10 @@ def _named(values: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _xml_rows(stream: Source) -> Iterator[RawRow]:
-    reader = _XmlReader()
+    # Scripts that make feeds often leave blank lines before them, which XML does not allow.
+    blank = stream.peek(CHUNK)
+    blank = blank[: len(blank) - len(blank.lstrip())]
+    reader = _XmlReader(stream.read(len(blank)).count(b"\n"))
     while chunk := stream.read(CHUNK):
         reader.feed(chunk)
         yield from reader.taken()
@@ -242,7 +245,8 @@ def _xml_rows(stream: Source) -> Iterator[RawRow]:
 class _XmlReader:
     """Collects the children of items. Namespaces are read as people write them: g:price and price are one name."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines_before: int = 0) -> None:
+        self._before = lines_before
         self._parser = parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
@@ -265,18 +269,23 @@ class _XmlReader:
             self._parser.Parse(chunk, last)
         except expat.ExpatError as error:
             what = expat.ErrorString(error.code)
-            raise BrokenFeed(f"line {error.lineno}: expected XML that is whole, got an error: {what}") from None
+            raise BrokenFeed(
+                f"line {error.lineno + self._before}: expected XML that is whole, got an error: {what}"
+            ) from None
         except (ValueError, LookupError) as error:
             raise BrokenFeed(f"expected XML in an encoding that is known: {error}") from None
         if self._fed - self._parser.CurrentByteIndex > MAX_XML_UNREAD:
-            raise BrokenFeed(f"line {self._parser.CurrentLineNumber}: expected an end of what begins there, got none so far")
+            raise BrokenFeed(f"line {self._now()}: expected an end of what begins there, got none so far")
 
     def taken(self) -> list[RawRow]:
         rows, self._rows = self._rows, []
         return rows
 
+    def _now(self) -> int:
+        return self._parser.CurrentLineNumber + self._before
+
     def _refuse_entities(self, *_: object) -> None:
-        raise BrokenFeed(f"line {self._parser.CurrentLineNumber}: a feed must not declare entities")
+        raise BrokenFeed(f"line {self._now()}: a feed must not declare entities")
 
     def _start(self, qualified: str, attributes: dict[str, str]) -> None:
         name = qualified.rpartition(":")[2].lower()
@@ -284,11 +293,9 @@ class _XmlReader:
             raise BrokenFeed(f"expected a feed that begins with <rss> or <feed>, got <{qualified[:50]}>")
         self._path.append(name)
         if len(self._path) > MAX_XML_DEPTH:
-            raise BrokenFeed(
-                f"line {self._parser.CurrentLineNumber}: expected at most {MAX_XML_DEPTH} elements in each other"
-            )
+            raise BrokenFeed(f"line {self._now()}: expected at most {MAX_XML_DEPTH} elements in each other")
         if not self._item_depth and name in ITEM_NAMES:
-            self._item_depth, self._line = len(self._path), self._parser.CurrentLineNumber
+            self._item_depth, self._line = len(self._path), self._now()
             self._values, self._own = {}, set()
         elif self._is_attribute():
             self._name, self._parts, self._length = qualified, [], 0

@@ -88,6 +88,12 @@ def test_old_latin_encodings_are_known_in_xml_and_refused_in_text() -> None:
     assert "UTF-8" in broken("id,title\nA,Café\n".encode("latin-1"), "csv")
 
 
+def test_blank_lines_before_xml_do_no_harm_and_count() -> None:
+    assert items(read(" \n\r\n" + RSS)) == THREE
+    assert [row.line for row in read("\n\n" + RSS)] == [10, 25, 33]
+    assert broken("\n\n<rss>\n</rsss>").startswith("line 4: ")
+
+
 # --- rows that are bad, in files that are not
 
 
