@@ -18,7 +18,10 @@ from tracker.ingest import Ingest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("schema", "baliza", "tracker", "personalizer", "console", "demo")
 SECRET_WORDS = {"secret", "password", "token", "digest", "signature", "mark"}
-HARMLESS = {"baliza/migrations.py: digests[number] != digest"}  # of the migrations' own text
+HARMLESS = {
+    "baliza/migrations.py: digests[number] != digest",  # of the migrations' own text
+    "personalizer/catalogue/live.py: int(slot.goods.digest[item]) != digest(rows[item_id])",  # of what anybody may see
+}
 ADDRESSES = {"198.51.100.77": "198.51.100.0/24", "2001:db8:77aa:1234::5678": "2001:db8:77aa::/48"}
 
 

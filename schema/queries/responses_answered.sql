@@ -1,4 +1,5 @@
 -- What was offered and how visitors answered, by placement, source and response code. Seen: half of it for a second, or clicked.
+-- A long time of a large shop is grouped on disk.
 SELECT
     placement, source, response_code,
     count() AS decided, sum(seen) AS shown, sum(clicked) AS clicked, sum(dismissed) AS dismissed
@@ -35,3 +36,4 @@ FROM
     HAVING min(d.kind) = ''
 )
 GROUP BY placement, source, response_code
+SETTINGS max_bytes_before_external_group_by = 1000000000

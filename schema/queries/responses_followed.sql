@@ -66,3 +66,4 @@ FROM
     GROUP BY c.visitor_id, c.event_id, c.item_id
 )
 GROUP BY placement, source, response_code
+SETTINGS max_bytes_before_external_group_by = 1000000000

@@ -14,7 +14,7 @@ from personalizer.feedback.app import add_responses
 from tests.personalizer.feedback.told import NOW, START, bought, decide, offered, tell, told
 
 SECRET = {"Authorization": "Bearer sk_demo"}
-pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
+pytestmark = pytest.mark.redis
 
 
 @pytest.fixture
@@ -24,6 +24,7 @@ def client(redis_client: RedisClient, demo_site: Site, history: History) -> Flas
     return app.test_client()
 
 
+@pytest.mark.clickhouse
 def test_tells_a_shops_server_how_its_visitors_answered(client: FlaskClient, history: History) -> None:
     decide(history, offered("d-1", "bulb rug"), offered("d-2", "bulb", site="other"))
     tell(history, told("offer_shown", "d-1", "bulb rug"), told("offer_clicked", "d-1", "bulb", START + timedelta(minutes=1)))
@@ -47,9 +48,21 @@ def test_tells_a_shops_server_how_its_visitors_answered(client: FlaskClient, his
     assert (between(-hour, hour), between(hour, 2 * hour), between(-2 * hour, -hour)) == (1, 0, 0)
 
 
-def test_a_publishable_key_does_not_read_it(client: FlaskClient) -> None:
-    assert client.get("/v1/responses?key=pk_demo").status_code == 401
-    assert client.get("/v1/responses", headers={"Authorization": "Bearer pk_demo"}).status_code == 401
+@pytest.fixture
+def unasked(redis_client: RedisClient, demo_site: Site) -> FlaskClient:
+    """An app whose history is not there."""
+
+    def away() -> None:
+        raise StoreDown("the history does not answer")
+
+    app = base_app("personalizer", {})
+    add_responses(app, History(away), CachedRegistry(redis_client, time.monotonic), lambda: NOW)  # type: ignore[arg-type]
+    return app.test_client()
+
+
+def test_a_publishable_key_does_not_read_it(unasked: FlaskClient) -> None:
+    assert unasked.get("/v1/responses?key=pk_demo").status_code == 401
+    assert unasked.get("/v1/responses", headers={"Authorization": "Bearer pk_demo"}).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -61,16 +74,11 @@ def test_a_publishable_key_does_not_read_it(client: FlaskClient) -> None:
         ("since=2026-11-21T10:00:00Z&until=2026-11-21T10:00:00Z", "since: expected a time before until"),
     ],
 )
-def test_bad_arguments_are_told(client: FlaskClient, arguments: str, said: str) -> None:
-    answer = client.get(f"/v1/responses?{arguments}", headers=SECRET)
+def test_bad_arguments_are_told(unasked: FlaskClient, arguments: str, said: str) -> None:
+    answer = unasked.get(f"/v1/responses?{arguments}", headers=SECRET)
     assert answer.status_code == 400
     assert said in answer.text
 
 
-def test_a_history_that_is_away_is_503(redis_client: RedisClient, demo_site: Site) -> None:
-    def away() -> None:
-        raise StoreDown("the history does not answer")
-
-    app = base_app("personalizer", {})
-    add_responses(app, History(away), CachedRegistry(redis_client, time.monotonic), lambda: NOW)  # type: ignore[arg-type]
-    assert app.test_client().get("/v1/responses", headers=SECRET).status_code == 503
+def test_a_history_that_is_away_is_503(unasked: FlaskClient) -> None:
+    assert unasked.get("/v1/responses", headers=SECRET).status_code == 503

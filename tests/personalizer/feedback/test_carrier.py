@@ -224,6 +224,7 @@ def start_retargeting(settings: Settings) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "baliza.cli", "serve", "retargeting"], env=os.environ | given)
 
 
+@pytest.mark.long
 def test_killed_again_and_again_under_load_all_arrive_once(
     settings: Settings, redis_client: RedisClient, demo_site: Site, history: History
 ) -> None:
@@ -236,7 +237,7 @@ def test_killed_again_and_again_under_load_all_arrive_once(
                 log.write(decision(f"d-{written}", "bulb rug", visitor_id=f"v-{written % 50}", decided_at_ms=now_ms()))
                 written += 1
 
-        for _ in range(3):
+        for _ in range(8):
             redis_client.delete(keys.lease(module.ROLE))  # that of the killed one would run out in ten seconds
             process = start_retargeting(settings)
             try:
