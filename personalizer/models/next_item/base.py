@@ -58,7 +58,7 @@ def build_base(
     sessions = build_sessions(behaviour, n_items, LONGEST, MOST_HOLDERS)
     most = max(10, min(MOST_RELATED, RELATED_ROOM // max(n_items, 1)))
     related = build_related(behaviour, sessions, n_items, most)
-    held = np.bincount(sessions.items, minlength=n_items).astype(np.float32)
+    held = np.maximum(np.bincount(sessions.items, minlength=n_items), 1).astype(np.float32)
     vectors = embed(related, held, DIMENSIONS, seed) if embedding is None else placed(embedding, related)
     return Base(sessions, related, _items(behaviour, sessions, related, category_of, vectors, n_items))
 

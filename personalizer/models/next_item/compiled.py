@@ -38,7 +38,7 @@ log = logging.getLogger("baliza.models")
 
 def inner(function: Callable[..., Any]) -> Any:
     """A function that only compiled functions call: it becomes part of them."""
-    return numba.njit(nogil=True, error_model="numpy")(function)
+    return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
 
 
 def entry(argument_types: Types) -> Callable[[Callable[..., Any]], Any]:

@@ -31,7 +31,7 @@ MOST_DISTINCT: Final = 64  # of a visit's items, the newest; longer visits are m
 MOST_SLOTS: Final = 32_768
 FIRST_STEPS: Final = 10
 SECOND_STEPS: Final = 20
-RELATED_REACH: Final = 16  # newest items of a visit whose related ones count
+RELATED_REACH: Final = 10  # newest items of a visit whose related ones count
 LONGEST: Final = 50  # distinct items of an indexed session
 # The sums kept of an item. *_last: by the item looked at last; *_all: by all of the visit, weighted by place.
 CHANNELS: Final = (
@@ -51,8 +51,8 @@ class Knobs(NamedTuple):
     the match, and `before` times that when they stand before it. cart, purchase: weights of those kinds, a view being 1.
     """
 
-    reach: int = 16
-    most_sessions: int = 1000
+    reach: int = 10
+    most_sessions: int = 500
     place: float = 1.0
     age: float = 1.0
     length: float = 0.5
@@ -83,6 +83,7 @@ class Scratch(NamedTuple):
     weights: NDArray[np.float32]
     heads: NDArray[np.int64]
     nearness: NDArray[np.float32]
+    shortness: NDArray[np.float32]
     mass: NDArray[np.float32]
     keys: NDArray[np.float32]
     kept: NDArray[np.int64]
@@ -95,7 +96,8 @@ def new_scratch(n_items: int) -> Scratch:
         np.full(n_items, -1, np.int32), np.zeros(slots, np.int32), np.zeros((slots, len(CHANNELS)), np.float32),
         np.zeros(slots, np.float32), np.zeros(slots, np.int32), np.zeros(MOST_DISTINCT, np.int32),
         np.zeros(MOST_DISTINCT, np.uint8), np.zeros(MOST_DISTINCT, np.float32), np.zeros(MOST_DISTINCT, np.int64),
-        np.zeros(LONGEST, np.float32), np.zeros(3, np.float32), np.zeros(slots, np.float32), np.zeros(slots, np.int64),
+        np.zeros(LONGEST, np.float32), np.zeros(LONGEST + 1, np.float32), np.zeros(3, np.float32),
+        np.zeros(slots, np.float32), np.zeros(slots, np.int64),
     )  # fmt: skip
 
 
@@ -139,16 +141,21 @@ def clear(room, used):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _slot_of(item, used, room):  # type: ignore[no-untyped-def]
-    """The item's slot, a new one if need be; -1 when there is no room for it. A new one is `used`."""
-    slot = room.slot[item]
-    if slot < 0 and used < len(room.items):
+def _slot_of(item, used, slots, items, sums, speaks, because):  # type: ignore[no-untyped-def]
+    """The item's slot, a new one if need be; -1 when there is no room for it. A new one is `used`.
+
+    It takes the arrays one by one, as what is called for every item of every session does: handing over a tuple of many
+    costs more than the work.
+    """
+    slot = slots[item]
+    if slot < 0 and used < len(items):
         slot = used
-        room.slot[item] = slot
-        room.items[slot] = item
-        room.sums[slot] = 0
-        room.speaks[slot] = 0
-        room.because[slot] = -1
+        slots[item] = slot
+        items[slot] = item
+        for channel in range(sums.shape[1]):
+            sums[slot, channel] = 0
+        speaks[slot] = 0
+        because[slot] = -1
     return slot
 
 
@@ -162,7 +169,7 @@ def _distinct_visit(items, kinds, counts, knobs, room):  # type: ignore[no-untyp
         if room.slot[item] < 0:
             if used >= min(MOST_DISTINCT, len(room.items)):
                 continue
-            slot = _slot_of(item, used, room)
+            slot = _slot_of(item, used, room.slot, room.items, room.sums, room.speaks, room.because)
             room.counts[slot], room.kinds[slot] = 0, 0
             used += 1
         slot = room.slot[item]
@@ -179,17 +186,16 @@ def _kind_weight(kind, knobs):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _newest_match(sessions, looking, room):  # type: ignore[no-untyped-def]
+def _newest_match(looking, items, heads, holder_starts, holders):  # type: ignore[no-untyped-def]
     """The newest session at the head of any of the lists, -1 at their end; it is taken off all of them."""
     newest = -1
     for slot in range(looking):
-        item = room.items[slot]
-        if room.heads[slot] < sessions.holder_starts[item + 1]:
-            newest = max(newest, sessions.holders[room.heads[slot]])
+        if heads[slot] < holder_starts[items[slot] + 1]:
+            newest = max(newest, holders[heads[slot]])
     for slot in range(looking):
-        head = room.heads[slot]
-        if head < sessions.holder_starts[room.items[slot] + 1] and sessions.holders[head] == newest:
-            room.heads[slot] += 1
+        head = heads[slot]
+        if head < holder_starts[items[slot] + 1] and holders[head] == newest:
+            heads[slot] += 1
     return newest
 
 
@@ -198,100 +204,114 @@ def _from_sessions(sessions, knobs, distinct, used, room):  # type: ignore[no-un
     looking = min(distinct, knobs.reach)
     for gap in range(LONGEST):
         room.nearness[gap] = (1.0 + gap) ** -knobs.distance
+        room.shortness[gap + 1] = (1.0 + gap) ** -knobs.length
     for slot in range(looking):
         room.heads[slot] = sessions.holder_starts[room.items[slot]]
     total = len(sessions.starts) - 1
+    starts, members, kinds = sessions.starts, sessions.items, sessions.kinds
+    slots, items, sums, speaks, because = room.slot, room.items, room.sums, room.speaks, room.because
+    weights, nearness, shortness = room.weights, room.nearness, room.shortness
+    before, by_kind = np.float32(knobs.before), (np.float32(1), np.float32(knobs.cart), np.float32(knobs.purchase))
     for _ in range(knobs.most_sessions):
-        session = _newest_match(sessions, looking, room)
+        session = _newest_match(looking, items, room.heads, sessions.holder_starts, sessions.holders)
         if session < 0:
             break
-        used = _from_session(sessions, session, np.float32(total - 1 - session) / total, knobs, distinct, used, room)
+        begin, end = starts[session], starts[session + 1]
+        alike, match, nearest, matches = _likeness(begin, end, members, kinds, slots, weights, by_kind, distinct)
+        age = np.float32(total - 1 - session) / np.float32(total)
+        alike *= np.float32(np.exp(-knobs.age * age)) * shortness[min(end - begin, LONGEST)]
+        room.mass[0] += alike
+        room.mass[1] += 1
+        for at in range(begin, end):
+            slot = _slot_of(members[at], used, slots, items, sums, speaks, because)
+            if slot >= 0:
+                used = max(used, slot + 1)
+                near = (
+                    nearness[min(abs(at - match), LONGEST - 1)]
+                    * by_kind[kinds[at]]
+                    * (before if at < match else np.float32(1))
+                )
+                _add_alike(sums, because, slot, alike, near, at - match, nearest, matches, age)
     return used
 
 
 @inner
-def _from_session(sessions, session, age, knobs, distinct, used, room):  # type: ignore[no-untyped-def]
-    begin, end = sessions.starts[session], sessions.starts[session + 1]
+def _likeness(begin, end, members, kinds, slots, weights, by_kind, distinct):  # type: ignore[no-untyped-def]
+    """What a session shares with the visit: weight in all, place and slot of the newest item shared, how many are."""
     alike, match, nearest, matches = np.float32(0), begin, distinct, 0
     for at in range(begin, end):
-        slot = room.slot[sessions.items[at]]
+        slot = slots[members[at]]
         if 0 <= slot < distinct:
             matches += 1
-            alike += room.weights[slot] * np.float32(_kind_weight(sessions.kinds[at], knobs))
+            alike += weights[slot] * by_kind[kinds[at]]
             if slot < nearest:
                 nearest, match = slot, at
-    alike *= np.float32(np.exp(-knobs.age * age) * (end - begin) ** -knobs.length)
-    room.mass[0] += alike
-    room.mass[1] += 1
-    for at in range(begin, end):
-        slot = _slot_of(sessions.items[at], used, room)
-        if slot >= 0:
-            used = max(used, slot + 1)
-            near = room.nearness[min(abs(at - match), LONGEST - 1)] * np.float32(knobs.before if at < match else 1.0)
-            near *= np.float32(_kind_weight(sessions.kinds[at], knobs))
-            _add_alike(room, slot, alike, near, at - match, nearest, matches, age)
-    return used
+    return alike, match, nearest, matches
 
 
 @inner
-def _add_alike(room, slot, alike, near, gap, nearest, matches, age):  # type: ignore[no-untyped-def]
-    sums = room.sums[slot]
-    if sums[SESSIONS] == 0:
-        sums[NEWEST] = 1 - age  # sessions come newest first
-    sums[SESSIONS] += 1
-    sums[ALIKE] += alike * near
-    sums[PLAIN] += alike
+def _add_alike(sums, because, slot, alike, near, gap, nearest, matches, age):  # type: ignore[no-untyped-def]
+    if sums[slot, SESSIONS] == 0:
+        sums[slot, NEWEST] = 1 - age  # sessions come newest first
+    sums[slot, SESSIONS] += 1
+    sums[slot, ALIKE] += alike * near
+    sums[slot, PLAIN] += alike
     if gap > 0:
-        sums[AFTER] += alike / np.float32(gap)
+        sums[slot, AFTER] += alike / np.float32(gap)
     if nearest == 0:
-        sums[OF_LAST] += alike * near
+        sums[slot, OF_LAST] += alike * near
     if matches > 1:
-        sums[OF_MANY] += alike * near
-    if alike > sums[BEST]:
-        sums[BEST] = alike
-        room.because[slot] = nearest
+        sums[slot, OF_MANY] += alike * near
+    if alike > sums[slot, BEST]:
+        sums[slot, BEST] = alike
+        because[slot] = nearest
 
 
 @inner
 def _from_related(related, distinct, used, room):  # type: ignore[no-untyped-def]
+    slots, items, sums, speaks, because = room.slot, room.items, room.sums, room.speaks, room.because
+    starts, others, ahead, back, together = related.starts, related.items, related.forward, related.backward, related.cosine
     for near in range(min(distinct, RELATED_REACH)):
-        item, weight = room.items[near], room.weights[near]
-        for at in range(related.starts[item], related.starts[item + 1]):
-            slot = _slot_of(related.items[at], used, room)
+        item, weight = items[near], room.weights[near]
+        for at in range(starts[item], starts[item + 1]):
+            slot = _slot_of(others[at], used, slots, items, sums, speaks, because)
             if slot < 0:
                 continue
             used = max(used, slot + 1)
-            sums = room.sums[slot]
-            forward, backward, cosine = related.forward[at], related.backward[at], related.cosine[at]
             if near == 0:
-                sums[FORWARD_LAST], sums[BACKWARD_LAST], sums[COSINE_LAST] = forward, backward, cosine
-            sums[FORWARD] += weight * forward
-            sums[BACKWARD] += weight * backward
-            sums[COSINE] += weight * cosine
-            speaks = weight * (forward + cosine)
-            if speaks > room.speaks[slot] and slot != near:
-                room.speaks[slot], room.because[slot] = speaks, near
+                sums[slot, FORWARD_LAST], sums[slot, BACKWARD_LAST], sums[slot, COSINE_LAST] = (
+                    ahead[at],
+                    back[at],
+                    together[at],
+                )
+            sums[slot, FORWARD] += weight * ahead[at]
+            sums[slot, BACKWARD] += weight * back[at]
+            sums[slot, COSINE] += weight * together[at]
+            speaking = weight * (ahead[at] + together[at])
+            if speaking > speaks[slot] and slot != near:
+                speaks[slot], because[slot] = speaking, near
     return used
 
 
 @inner
 def _from_two_steps(related, distinct, used, room):  # type: ignore[no-untyped-def]
     """Items near those that are near the two newest: where the history is thin, that is all there is."""
+    slots, items, sums, speaks, because = room.slot, room.items, room.sums, room.speaks, room.because
+    starts, others, ahead, together = related.starts, related.items, related.forward, related.cosine
     for near in range(min(distinct, 2)):
-        begin = related.starts[room.items[near]]
-        for at in range(begin, min(begin + FIRST_STEPS, related.starts[room.items[near] + 1])):
-            middle = related.items[at]
-            if middle == room.items[near]:
+        begin = starts[items[near]]
+        for at in range(begin, min(begin + FIRST_STEPS, starts[items[near] + 1])):
+            middle = others[at]
+            if middle == items[near]:
                 continue
-            first = room.weights[near] * (related.forward[at] + related.cosine[at])
-            start = related.starts[middle]
-            for then in range(start, min(start + SECOND_STEPS, related.starts[middle + 1])):
-                slot = _slot_of(related.items[then], used, room)
+            first = room.weights[near] * (ahead[at] + together[at])
+            for then in range(starts[middle], min(starts[middle] + SECOND_STEPS, starts[middle + 1])):
+                slot = _slot_of(others[then], used, slots, items, sums, speaks, because)
                 if slot >= 0:
                     used = max(used, slot + 1)
-                    room.sums[slot, TWO_STEPS] += first * (related.forward[then] + related.cosine[then])
-                    if room.because[slot] < 0:
-                        room.because[slot] = near
+                    sums[slot, TWO_STEPS] += first * (ahead[then] + together[then])
+                    if because[slot] < 0:
+                        because[slot] = near
     return used
 
 

@@ -60,6 +60,7 @@ class Related(NamedTuple):
             and _rows(self.starts, len(self.items))
             and self.items.shape == self.forward.shape == self.backward.shape == self.cosine.shape
             and _within(self.items, n_items)
+            and all(np.isfinite(array).all() for array in (self.forward, self.backward, self.cosine))
         )
 
 
@@ -88,7 +89,8 @@ def build_sessions(behaviour: Behaviour, n_items: int, longest: int, most_holder
 
 def build_related(behaviour: Behaviour, index: Sessions, n_items: int, most: int) -> Related:
     """What stands near what, the `most` strongest of each item. An item's row rests on its indexed holders."""
-    held = np.bincount(index.items, minlength=n_items).astype(np.float32)
+    # At least one: an item that only a long session held, before its last ones, is near others all the same.
+    held = np.maximum(np.bincount(index.items, minlength=n_items), 1).astype(np.float32)
     starts = np.zeros(n_items + 1, np.int64)
     parts: list[tuple[NDArray[np.generic], ...]] = []
     scratch = (np.zeros((n_items, 3), np.float32), np.full(n_items, -1, np.int64), np.zeros(1, np.int64))
@@ -221,7 +223,7 @@ def _related_rows(  # type: ignore[no-untyped-def]
             other = touched[place]
             sums[other] /= scanned
             # Together by session that holds the item, times the root of how often both occur: the cosine.
-            sums[other, 2] *= np.sqrt(held[item] / held[other])
+            sums[other, 2] = min(sums[other, 2] * np.sqrt(held[item] / held[other]), np.float32(1))
             keys[place] = sums[other, 0] + np.float32(0.5) * sums[other, 1] + sums[other, 2]
         size = strongest(keys, touched, count, most, kept)
         for place in range(size):

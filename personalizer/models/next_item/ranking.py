@@ -63,7 +63,7 @@ def _score_all(items, trees, distinct, size, room):  # type: ignore[no-untyped-d
         features(items, scratch, distinct, size, room.rows)
     for place in range(size):
         if len(trees.roots):
-            value = score(trees, room.rows[place])
+            value = score(trees, room.rows, place)
         else:
             value = np.log(max(scratch.keys[scratch.kept[place]], np.float32(1e-9)))
         where = place

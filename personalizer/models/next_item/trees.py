@@ -85,14 +85,15 @@ def _of_nodes(roots: Sequence[int], nodes: Sequence[tuple[int, float, int, int]]
 
 
 @inner
-def score(trees, row):  # type: ignore[no-untyped-def]
-    """The sum of the leaves that a row of features falls into."""
+def score(trees, rows, at):  # type: ignore[no-untyped-def]
+    """The sum of the leaves that one of the rows of features falls into."""
+    roots, feature, threshold, left, right = trees.roots, trees.feature, trees.threshold, trees.left, trees.right
     total = np.float32(0)
-    for tree in range(len(trees.roots)):
-        node = trees.roots[tree]
-        while trees.feature[node] >= 0:
-            node = trees.left[node] if row[trees.feature[node]] <= trees.threshold[node] else trees.right[node]
-        total += trees.threshold[node]
+    for tree in range(len(roots)):
+        node = roots[tree]
+        while feature[node] >= 0:
+            node = left[node] if rows[at, feature[node]] <= threshold[node] else right[node]
+        total += threshold[node]
     return total
 
 
@@ -100,4 +101,4 @@ def score(trees, row):  # type: ignore[no-untyped-def]
 def predict(trees, rows, scores):  # type: ignore[no-untyped-def]
     """The score of each row, float32 (n, features), into `scores`."""
     for at in range(len(rows)):
-        scores[at] = score(trees, rows[at])
+        scores[at] = score(trees, rows, at)

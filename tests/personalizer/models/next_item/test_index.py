@@ -69,6 +69,13 @@ def test_rows_are_cut_to_the_strongest() -> None:
     assert related.items[:2].tolist() == [1, 2]
 
 
+def test_what_a_long_session_held_only_at_its_beginning_is_near_others_all_the_same() -> None:
+    sessions = behaviour([0, 1, 2, 3], [1, 0])
+    related = build_related(sessions, build_sessions(sessions, 4, 2, 10), 4, 10)
+    assert related.sound(4)
+    assert related.cosine.max() <= 1
+
+
 def test_broken_arrays_are_not_sound() -> None:
     sessions = behaviour([0, 1, 2])
     index = build_sessions(sessions, 3, 50, 10)
