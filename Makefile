@@ -39,10 +39,12 @@ up: $(RUN_STAMP)  ## everything, without shop and shoppers
 	@$(BIN)/baliza up
 
 test: $(DEV_STAMP)  ## all tests but the long ones (docs/testing.md)
+	@$(BIN)/baliza model compile
 	@$(BIN)/python -m pytest -m "not long and not alone" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 	@$(BIN)/python -m pytest -m "alone and not long"
 
 test-long: $(DEV_STAMP)  ## the long tests
+	@$(BIN)/baliza model compile
 	@$(BIN)/python -m pytest -m long --timeout 3600
 
 check: $(DEV_STAMP)  ## linters and types

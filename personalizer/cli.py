@@ -16,6 +16,7 @@ from baliza.settings import PARENT_VARIABLE, Settings, load_settings
 from baliza.sites import Site, load_sites
 from baliza.stores import History, call
 from personalizer.catalogue.store import CatalogueStore
+from personalizer.models.next_item.compiled import COMPILED, keep_at_hand
 from personalizer.readiness.train import refresh_readiness, train_readiness
 from personalizer.train import Trained, Wish
 from personalizer.train import train as train_site
@@ -42,6 +43,7 @@ def train(name: str | None, full: bool, force: bool, background: bool) -> None:
     settings = load_settings()
     if background:
         _step_back()
+    keep_at_hand(settings.model_dir / COMPILED)
     refused = False
     for site in _sites(settings, name):
         trained = _train_one(settings, site, Wish(full, force), background)

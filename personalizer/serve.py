@@ -21,6 +21,7 @@ from personalizer.feedback.app import add_responses
 from personalizer.feedback.log import DecisionLog
 from personalizer.insights import Insights
 from personalizer.models.model import Model
+from personalizer.models.next_item.compiled import COMPILED, keep_at_hand
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
 
@@ -58,6 +59,7 @@ def _filled_shelf(settings: Settings, catalogue: LiveCatalogue, insights: Insigh
     def prepare(site: str, model: Model) -> None:
         insights.prepare(site, model, catalogue.prepare(site, model))
 
+    keep_at_hand(settings.model_dir / COMPILED)
     shelf = ModelShelf(ModelStore(settings.model_dir), time.monotonic, prepare, waits=False)
     shelf.fill()
     return shelf

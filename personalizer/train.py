@@ -28,7 +28,7 @@ from personalizer.learning_data import (
     read_items,
     with_catalogue,
 )
-from personalizer.models.model import ByteColumn, Model, Ragged, find, sorted_names
+from personalizer.models.model import ByteColumn, Model, Ragged, find, places_of, sorted_names
 from personalizer.models.next_item import NextItem
 from personalizer.models.popular import best_sellers
 from personalizer.models.similar import neighbours
@@ -156,6 +156,8 @@ def _next_item(taught: Clicks, model: Model, before: Before | None, progress: Pr
     if not len(taught):
         return None
     previous = before.model.next_item if before else None
+    if before and previous:
+        previous = previous.renumbered(places_of(model.item_ids, before.model.item_ids), len(model))
     return NextItem.fit(
         behaviour_of(taught), len(model), model.category_of, seed=SEED, progress=progress, previous=previous,
         now_s=int(taught.times_ms.max() // 1000),

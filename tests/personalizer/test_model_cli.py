@@ -1,6 +1,7 @@
 """`baliza model`: look at the models and choose the one that serves."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from baliza.errors import NotFound
 from personalizer.model_cli import model
+from personalizer.models.next_item import compiled
 from personalizer.models.store import ModelStore
 from tests.personalizer.planted import NOW, planted_model
 
@@ -59,3 +61,8 @@ def test_a_site_without_models_is_told(store: ModelStore) -> None:
     error = run("list", "--site", "nowhere").exception
     assert isinstance(error, NotFound)
     assert "no model of 'nowhere'" in str(error)
+
+
+def test_compiles_ahead(store: ModelStore) -> None:
+    assert re.fullmatch(r"compiled functions are ready after \d+\.\d s\n", run("compile").output)
+    assert compiled.compiled()

@@ -5,12 +5,15 @@ the types of their arguments, warm() makes all of them ready, and afterwards not
 types is an error, not a pause.
 """
 
+import fcntl
 import hashlib
 import logging
+import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,13 +24,15 @@ from numba import types
 from numba.core import config as numba_config
 from numpy.typing import NDArray
 
-__all__ = ["array_of", "compiled", "entry", "inner", "keep_in", "still", "type_of", "warm"]
+__all__ = ["COMPILED", "array_of", "compiled", "entry", "inner", "keep_at_hand", "keep_in", "still", "type_of", "warm"]
 
 Types = Callable[[], tuple[Any, ...]]
 
 _entries: Final[list[tuple[Any, Types]]] = []
 _lock: Final = threading.Lock()
 _ready: Final[set[int]] = set()
+LOCK: Final = "lock"
+COMPILED: Final = "compiled"  # a folder beside models, shared by who learns and who serves
 _kept: Final = {"folder": Path(__file__).parent / "__pycache__"}
 
 _config: Final[Any] = numba_config
@@ -79,6 +84,13 @@ def keep_in(folder: Path) -> None:
     _kept["folder"] = folder
 
 
+def keep_at_hand(folder: Path) -> None:
+    """As keep_in(), if nothing can be kept beside the source: in an image, or when somebody else installed us."""
+    beside = _kept["folder"]
+    if not os.access(beside if beside.exists() else beside.parent, os.W_OK):
+        keep_in(folder)
+
+
 def warm() -> float:
     """Make every declared function ready: loaded from the cache where it is, compiled otherwise. Answers the seconds.
 
@@ -87,7 +99,9 @@ def warm() -> float:
     began = time.perf_counter()
     with _lock:
         if not compiled():
-            _make_ready(_usable(_kept["folder"] / _stamp()))
+            folder = _usable(_kept["folder"] / _stamp())
+            with _alone_in(folder):
+                _make_ready(folder)
             log.info("compiled functions are ready after %.1f s", time.perf_counter() - began)
     return time.perf_counter() - began
 
@@ -105,6 +119,17 @@ def _make_ready(folder: Path | None) -> None:
                 _ready.add(id(dispatcher))
     finally:
         _config.CACHE_DIR = before
+
+
+@contextmanager
+def _alone_in(folder: Path | None) -> Iterator[None]:
+    """One process compiles, the others wait and load what it made."""
+    if folder is None:
+        yield
+        return
+    with (folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _usable(folder: Path) -> Path | None:

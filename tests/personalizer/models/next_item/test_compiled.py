@@ -81,3 +81,13 @@ def test_a_folder_that_cannot_be_written_to_is_no_reason_not_to_serve(
     (tmp_path / "file").write_text("in the way")
     assert compiled._usable(tmp_path / "file" / "kept") is None
     assert "cannot be kept" in caplog.text
+
+
+@pytest.mark.parametrize(("writable", "chosen"), [(True, "beside"), (False, "data")])
+def test_compiled_code_lies_beside_the_source_where_that_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writable: bool, chosen: str
+) -> None:
+    monkeypatch.setitem(compiled._kept, "folder", tmp_path / "beside")
+    monkeypatch.setattr(os, "access", lambda folder, mode: writable)  # root may write everywhere
+    compiled.keep_at_hand(tmp_path / "data")
+    assert compiled._kept["folder"].name == chosen
