@@ -38,7 +38,10 @@ class Problem(NamedTuple):
 def find_problem(event: Event, at_ms: int, window: TimeWindow) -> Problem | None:
     """The first thing wrong with a decoded event that happened at `at_ms` (corrected clock), or None."""
     now = window.received_ms
-    if not now - (window.late_ms or 0) <= at_ms <= now and (problem := _time_problem(event, at_ms, window)):
+    in_time = now - (window.late_ms or 0) <= at_ms <= now
+    if in_time and _is_plain(event):
+        return None
+    if not in_time and (problem := _time_problem(event, at_ms, window)):
         return problem
     if event.items:
         if problem := _item_problem(event):
@@ -46,6 +49,25 @@ def find_problem(event: Event, at_ms: int, window: TimeWindow) -> Problem | None
     elif event.type in NEEDS_ITEMS:
         return Problem(f"at least one item in a {event.type}", "none", "items")
     return _money_problem(event) or (_field_problem(event) if event.type in NEEDS_FIELDS else None)
+
+
+def _is_plain(event: Event) -> bool:
+    """True when nothing can be wrong with the event but its time, and that is seen at a glance, as it is of most."""
+    kind, value, items = event.type, event.value, event.items
+    if kind in NEEDS_FIELDS or not (items or kind not in NEEDS_ITEMS):
+        return False
+    if event.shipping is not None or event.tax is not None:
+        return False
+    if event.currency not in CURRENCIES and not (event.currency is None and value is None):
+        return False
+    try:
+        for item in items:
+            price = item.price
+            if item.discount is not None or (price is not None and not ZERO <= price <= MAX_MONEY):
+                return False
+        return value is None or ZERO <= value <= MAX_MONEY
+    except InvalidOperation:  # nothing compares with what is no number
+        return False
 
 
 def _time_problem(event: Event, at_ms: int, window: TimeWindow) -> Problem | None:
@@ -70,10 +92,8 @@ def _item_problem(event: Event) -> Problem | None:
 
 
 def _is_money(amount: Decimal) -> bool:
-    try:
-        return ZERO <= amount <= MAX_MONEY
-    except InvalidOperation:  # nothing compares with what is no number
-        return False
+    # Nothing compares with what is no number, so that is asked first.
+    return amount.is_finite() and ZERO <= amount <= MAX_MONEY
 
 
 def _amount_problem(amount: Decimal, field: str) -> Problem:

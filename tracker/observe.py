@@ -172,7 +172,7 @@ def order_value_micros(event: Event) -> int:
 
 def observed_events(decoded: Decoded, places: Sequence[int], context: Context, now_ms: int) -> bytes:
     """The part of a batch that the profile is made of, as read_batch() of the function library reads it."""
-    site, visitor_id = context.site, context.visitor_id
+    hash_begun, hash_behind = keys.hash_of_visitor(context.site, context.visitor_id), keys.hash_behind
     events, times = decoded.events, decoded.times_ms
     parts = [_BATCH(now_ms, len(places))]
     for n in places:
@@ -182,7 +182,7 @@ def observed_events(decoded: Decoded, places: Sequence[int], context: Context, n
             landing = f"{page.url}\0{page.referrer}".encode()
         if kind >= VIEW_ITEM:
             more = _views(event, at_ms) if kind == VIEW_ITEM else _sale(event)
-        hashed = keys.event_hash(site, visitor_id, event.event_id)
+        hashed = hash_behind(hash_begun, event.event_id)
         said = _who_and_what(event) if event.customer_id or event.search_term else NOTHING_SAID
         parts += (_EVENT(n, hashed, kind, at_ms, len(landing)), landing, said, _LONG_TEXT(len(more)), more)
     return b"".join(parts)

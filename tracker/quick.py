@@ -22,16 +22,20 @@ from tracker.request import Answer, Request
 
 __all__ = ["Observation", "Quick"]
 
+CONSENTS: Final = (None, "granted", "denied")  # what an event may say
 ALL_TAKEN: Final = [b"1" * count for count in range(65)]
 
 
 @dataclass(slots=True)
 class _Known:
-    """Who sends requests with this head and this key, and how they are told that all was taken."""
+    """Who sends requests with this head and this key, what their events may say about consent to be kept, and how they are
+    told that all was taken.
+    """
 
     registry: SiteRegistry | None
     key: str
     sender: Sender
+    may_say: tuple[object, ...]
     agent: str
     accepted: bytes
 
@@ -74,7 +78,7 @@ class Quick:
                 return None
         sender = known.sender
         for event in decoded.events:
-            if event.type == "purchase" or not sender.allows(event.consent):
+            if event.type == "purchase" or event.consent not in known.may_say:
                 return None
         count, site = len(decoded.events), sender.site
         collector.limits.count_browser(site.name, decoded.visitor, network, count, now_ms)
@@ -94,7 +98,8 @@ class Quick:
         readable = collector.readable(request, refused=False) if "origin" in head.headers else []
         accepted = Answer(202, readable).head(head.persistence)
         agent = collector.agent_of(request)
-        head.notes = known = _Known(collector.registry, key, sender, agent, accepted)
+        may_say = tuple(consent for consent in CONSENTS if sender.allows(consent))
+        head.notes = known = _Known(collector.registry, key, sender, may_say, agent, accepted)
         return known
 
     def answer(self, observation: Observation, marks: bytes) -> Answer:

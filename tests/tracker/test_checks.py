@@ -5,9 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from schema.events import MAX_MONEY, NEEDS_ITEMS, Event
+from schema.events import EVENT_TYPES, MAX_MONEY, NEEDS_ITEMS, Event
 from tests.support.collecting import START, event
+from tracker import checks
 from tracker.checks import FAROS, YEAR_2000_MS, TimeWindow, find_problem
 
 NOW_MS = int(START.timestamp() * 1000)
@@ -71,6 +74,29 @@ def test_prices_and_discounts_are_money_wherever_they_stand() -> None:
 @pytest.mark.parametrize(("currency", "right"), [("EUR", True), ("JPY", True), ("XQQ", False), (None, False)])
 def test_a_value_has_a_currency_of_the_world(currency: str | None, right: bool) -> None:
     assert wrong(value=5, currency=currency) == (None if right else "currency")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_what_is_plain_at_a_glance_is_right_when_looked_at(data: st.DataObject) -> None:
+    amounts = st.sampled_from([None, "0", "39.90", "1000000000", "1000000000.000001", "-1", "NaN", "sNaN", "Infinity"])
+    money = st.fixed_dictionaries({}, optional=dict.fromkeys(("value", "shipping", "tax"), amounts))
+    items = st.lists(
+        st.fixed_dictionaries({"item_id": st.just("A")}, optional={"price": amounts, "discount": amounts}), max_size=2
+    )
+    fields = data.draw(money) | {
+        "items": data.draw(items),
+        "currency": data.draw(st.sampled_from([None, "EUR", "XXX", "EUX"])),
+    }
+    made = {"event_id": "e", "type": data.draw(st.sampled_from(EVENT_TYPES)), "occurred_at": START} | fields
+    try:
+        said = msgspec.convert(made, Event)
+    except msgspec.ValidationError:
+        return
+    if checks._is_plain(said):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(checks, "_is_plain", lambda _event: False)
+            assert find_problem(said, NOW_MS, BROWSER) is None
 
 
 def test_an_order_is_worth_no_more_than_can_be_counted() -> None:
