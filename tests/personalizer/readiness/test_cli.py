@@ -32,13 +32,13 @@ def run(*arguments: str) -> Result:
 
 
 def test_tells_how_well_it_comes_true_and_draws_it(history: History, settings: Settings, tmp_path: Path) -> None:
-    keep(history, visits(1200, days=20, wanting=0.4, since_ms=NOW_MS - 25 * DAY_MS))
+    keep(history, visits(850, days=20, wanting=0.6, since_ms=NOW_MS - 25 * DAY_MS))
     picture = tmp_path / "reliability.svg"
     said = run("--site", "demo", "--plot", str(picture))
     assert said.exit_code == 0, said.output
     for words in (
         "told by rules: nothing was learned yet",
-        "1200 sessions",
+        "850 sessions",
         "model (",
         "By readiness",
         "By purpose",

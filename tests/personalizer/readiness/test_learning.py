@@ -12,7 +12,7 @@ from tests.personalizer.readiness.shoppers import moments
 
 @pytest.fixture(scope="module")
 def seen() -> Moments:
-    return moments(2500, wanting=0.3)
+    return moments(1600, wanting=0.4)
 
 
 def learned(found: Moments) -> ReadinessFile:
@@ -30,7 +30,7 @@ def test_a_model_that_is_surely_better_serves(seen: Moments) -> None:
 
 
 def test_too_few_orders_keep_the_rules(seen: Moments) -> None:
-    file = learned(seen.taken(np.arange(len(seen)) < 900))
+    file = learned(seen.taken(np.arange(len(seen)) < 600))
     assert (file.basis, file.model) == ("rules", None)
     assert "200 sessions with an order" in file.why
     assert learned(Moments.none()).basis == "rules"

@@ -14,20 +14,20 @@ from tests.personalizer.readiness.shoppers import DAY_MS, keep, visits
 
 SITE = Site("demo", "pk_demo", "")
 NOW = datetime.fromtimestamp(20_040 * DAY_MS / 1000, UTC)
-SOME = {"days": 20, "wanting": 0.4, "since_ms": 20_010 * DAY_MS}
+SOME = {"days": 20, "wanting": 0.6, "since_ms": 20_010 * DAY_MS}
 
 pytestmark = pytest.mark.clickhouse
 
 
 def test_learns_and_lets_it_be_used(history: History, settings: Settings) -> None:
-    keep(history, visits(1200, **SOME))
+    keep(history, visits(850, **SOME))
     done: list[float] = []
     file = train_readiness(history, settings, SITE, NOW, done.append)
     assert (file.basis, file.site) == ("model", "demo")
     data = file.about["data"]
-    assert (data["sessions"], data["share_of_visitors"]) == (1200, 1)
+    assert (data["sessions"], data["share_of_visitors"]) == (850, 1)
     assert data["bought"] > 200
-    assert data["moments"] > 3000
+    assert data["moments"] > 2000
     model = ReadinessShelf(settings.model_dir, lambda: 0.0).get("demo")
     assert model is not None
     assert model.version == file.version
