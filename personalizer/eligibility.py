@@ -55,14 +55,18 @@ def due_again(known: Insight, situation: Situation) -> frozenset[int]:
 
 
 def substitutes(known: Insight, situation: Situation) -> set[int]:
-    """What people take instead of something just bought: after a phone the other phones, not the case.
+    """What people take instead of something just bought, or, at the till, of something in the cart: after a phone the other
+    phones, not the case.
 
     Of its category and looked at along with it; and taken along with it at most half as often as usual, as far as visits
     tell (habits.taken_both). Where they do not tell yet, what costs about as much is an alternative, what costs much less
     goes with it. A thing that one buys again has no substitute that would bore.
     """
     model, found = known.model, set[int]()
-    for item, age_s in situation.bought.items():
+    taken = dict(situation.bought)
+    if rules_of(situation.placement).to_buy:
+        taken |= dict.fromkeys(situation.cart, 0.0)
+    for item, age_s in taken.items():
         category = int(model.category_of[item])
         if age_s > SUBSTITUTE_S or category == UNKNOWN or rebuy_s(known, item) is not None:
             continue

@@ -39,11 +39,13 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Parameters:
-    """How a model is learned; written down with it. shrinkage: in squared weights, about so many sessions."""
+    """How a model is learned; written down with it. shrinkage, support: in squared weights, about so many
+    sessions."""
 
     neighbours: int = 50
     max_clicks_per_session: int = 200
     bought_shrinkage: float = 2.0
+    bought_support: float = 1.0
     viewed_shrinkage: float = 10.0
     half_life_days: float = 14.0
     sellers: int = 500

@@ -206,7 +206,9 @@ def learn(items: Items, seen: Interactions, parameters: Parameters) -> Model:
         facts_column=ByteColumn.of([msgspec.json.encode(fact) for fact in items.facts]),
         categories=categories,
         category_of=category_of,
-        bought=_relation(seen, _cart_weights(seen), n_items, parameters.bought_shrinkage, parameters.neighbours),
+        bought=_relation(
+            seen, _cart_weights(seen), n_items, parameters.bought_shrinkage, parameters.neighbours, parameters.bought_support
+        ),
         viewed=_relation(seen, _view_weights(seen), n_items, parameters.viewed_shrinkage, parameters.neighbours),
         sellers=best_sellers(np.zeros(n_items, np.int32), items.counts, 1, parameters.sellers),
         category_sellers=best_sellers(category_of, items.counts, len(categories), parameters.sellers_per_category),
@@ -223,9 +225,13 @@ def _view_weights(seen: Interactions) -> NDArray[np.float32]:
     return np.where(seen.views > 0, 1 + np.log(np.maximum(seen.views, 1)), 0).astype(np.float32)
 
 
-def _relation(seen: Interactions, weights: NDArray[np.float32], n_items: int, shrinkage: float, most: int) -> Ragged:
+def _relation(
+    seen: Interactions, weights: NDArray[np.float32], n_items: int, shrinkage: float, most: int, support: float = 0.0
+) -> Ragged:
     held = weights > 0
-    return neighbours(seen.sessions[held], seen.items[held], weights[held], n_items, shrinkage=shrinkage, most=most)
+    return neighbours(
+        seen.sessions[held], seen.items[held], weights[held], n_items, shrinkage=shrinkage, most=most, support=support
+    )
 
 
 def _about(span: Span, model: Model, clicks: int, parameters: Parameters, now: datetime) -> dict[str, object]:

@@ -21,17 +21,19 @@ def neighbours(
     *,
     shrinkage: float,
     most: int,
+    support: float = 0.0,
 ) -> Ragged:
     """For each item the `most` most similar ones, from (session, item, weight) triples of equal shape (n,).
 
-    Similarity of i and j: x_i·x_j / (|x_i| |x_j| + shrinkage), where x_i are the item's weights over the sessions.
-    shrinkage: in squared weights; it holds down pairs that rest on few sessions. Triples of the same cell add up.
+    Similarity of i and j: x_i·x_j / (|x_i| |x_j| + shrinkage) · x_i·x_j / (x_i·x_j + support), where x_i are the item's
+    weights over the sessions. Both are in squared weights: shrinkage holds down rare items, support pairs that rest on few
+    sessions, however rare their items are. Triples of the same cell add up.
     """
     matrix = _session_matrix(sessions, items, weights, n_items)
     by_item = matrix.T.tocsr()
     norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel())
     blocks = [
-        _block(by_item[begin : begin + BLOCK_ITEMS] @ matrix, begin, norms, shrinkage, most)
+        _block(by_item[begin : begin + BLOCK_ITEMS] @ matrix, begin, norms, shrinkage, support, most)
         for begin in range(0, n_items, BLOCK_ITEMS)
     ]
     return _joined(blocks)
@@ -44,10 +46,11 @@ def _session_matrix(
     return sparse.csr_matrix((weights, (rows, items)), shape=(len(known), n_items), dtype=np.float32)
 
 
-def _block(products: Any, begin: int, norms: NDArray[np.float32], shrinkage: float, most: int) -> Ragged:
+def _block(products: Any, begin: int, norms: NDArray[np.float32], shrinkage: float, support: float, most: int) -> Ragged:
     found = products.tocoo()
     rows, columns = found.row, found.col
     scores = found.data / (norms[rows + begin] * norms[columns] + shrinkage)
+    scores *= found.data / (found.data + support)
     other = (columns != rows + begin) & (scores > 0)
     return ragged_top(rows[other], columns[other], scores[other], products.shape[0], most)
 

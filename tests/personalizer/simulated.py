@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -65,8 +65,8 @@ def clicks(shoppers: int, seed: int) -> Iterator[Click]:
 
 
 @cache
-def simulated_shop(shoppers: int = 700, seed: int = 11) -> Insight:
-    """Learned as training learns, but from memory."""
+def simulated_shop(*, ranked: bool = False, shoppers: int = 700, seed: int = 11) -> Insight:
+    """Learned as training learns, but from memory. ranked: with the model of next items, which takes its time."""
     known = facts()
     number = {fact.item_id: place for place, fact in enumerate(known)}
     seen = list(clicks(shoppers, seed))
@@ -81,11 +81,15 @@ def simulated_shop(shoppers: int = 700, seed: int = 11) -> Insight:
     read = Items(known, counts, goods_of(known))
     interactions = Interactions(visits.astype(np.uint64), items.astype(np.int32), *columns)
     model = learn(read, interactions, Parameters())
-    rows = np.array([(click.visit, number[click.item], click.kind, click.second) for click in seen])
-    behaviour = Behaviour.of_rows(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3])
-    ranker = NextItem.fit(behaviour, len(known), model.category_of, seed=1)
+    ranker = _ranker(seen, number, model) if ranked else None
     habits = habits_of(read, interactions, model, np.full(len(known), np.nan, np.float32))
     return insight(replace(model, next_item=ranker, habits=habits))
+
+
+def _ranker(seen: Sequence[Click], number: Mapping[str, int], model: Model) -> NextItem:
+    rows = np.array([(click.visit, number[click.item], click.kind, click.second) for click in seen])
+    behaviour = Behaviour.of_rows(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3])
+    return NextItem.fit(behaviour, len(model), model.category_of, seed=1)
 
 
 def insight(model: Model) -> Insight:

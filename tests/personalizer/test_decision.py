@@ -50,7 +50,8 @@ def test_first_offer(who: VisitorProfile | None, placement: str, item_id: str | 
 @pytest.mark.parametrize(
     ("who", "placement", "item_id", "never"),
     [
-        (profile(cart=["bulb", "lamp"]), "cart", None, {"bulb", "lamp"}),
+        (profile(cart=["bulb", "lamp"]), "home", None, {"bulb", "lamp"}),
+        (profile(cart=["bulb", "lamp"]), "cart", None, {"bulb", "lamp", "torch"}),
         (profile(viewed=["bulb", "lamp"], bought=["bulb"]), "home", None, {"bulb"}),
         (profile(viewed=["rug"], cart=["lamp"], bought=["case"]), "home", "bulb", {"lamp", "case", "bulb"}),
         (profile(viewed=["rug", "lamp"]), "product-detail", None, {"lamp"}),

@@ -47,6 +47,11 @@ def test_what_is_compared_and_not_bought_along_is_a_substitute() -> None:
     assert found == {PHONE2, PHONE3}, "the case is bought along, the rug is of another category"
 
 
+def test_at_the_till_the_choice_is_made() -> None:
+    assert substitutes(KNOWN, Situation("cart", cart=(PHONE,))) == {PHONE2, PHONE3}
+    assert substitutes(KNOWN, Situation("product-detail", cart=(PHONE,))) == set(), "there people still compare"
+
+
 def test_before_visits_tell_the_price_does() -> None:
     known = shop(
         [

@@ -86,6 +86,20 @@ def test_the_case_goes_with_what_is_in_your_cart() -> None:
     assert first.reason_text == "Goes with Phone in your cart"
 
 
+def test_nor_another_phone_while_one_is_in_the_cart() -> None:
+    assert not {"phone2", "phone3"} & set(names(offered(PHONES, somebody(cart=["phone"]), "cart", limit=50)))
+
+
+def test_what_two_strangers_bought_together_once_is_no_reason() -> None:
+    known = shop(
+        [item(name, name) for name in ("bulb", "lamp", "tray")],
+        bought=[("lamp", "bulb")] * 4 + [("lamp",)] * 2 + [("lamp", "tray")],
+    )
+    bulb, tray = offered(known, somebody(cart=["lamp"]), "cart")
+    assert (bulb.item_id, tray.item_id) == ("bulb", "tray")
+    assert bulb.score > 3 * tray.score
+
+
 def test_never_what_is_sold_out(demo: Insight) -> None:
     assert "BULB-1" in names(offered(demo, somebody(cart=["LAMP-1"]), "cart"))
     without = changed(demo, BULB_1={"availability": "out_of_stock"})
@@ -182,13 +196,24 @@ def test_somebody_from_nowhere_sees_some_of_several_categories_at_home(demo: Ins
     assert len({BY_ID[name].category for name in names(offered(demo))}) >= 4
 
 
-@pytest.mark.parametrize(
-    ("item_id", "companions"),
-    [("LAMP-1", {"BULB-1", "SHADE-1"}), ("PHONE-1", {"CASE-1", "GLASS-1", "CHARGE-1"}), ("MOKA-1", {"BEANS-1", "CUPS-1"}),
-     ("PACK-1", {"CUBES-1", "BOTTLE-1"}), ("POT-1", {"SOIL-1", "SEEDS-1"}), ("PEN-1", {"INK-1", "NOTE-1"})],
-)  # fmt: skip
-def test_the_model_finds_planted_affinities(demo: Insight, item_id: str, companions: set[str]) -> None:
-    assert set(names(offered(demo, somebody(viewed=[item_id]), "product-detail", item_id))) & companions
+AFFINITIES = {
+    "LAMP-1": {"BULB-1", "SHADE-1"}, "PHONE-1": {"CASE-1", "GLASS-1", "CHARGE-1"}, "MOKA-1": {"BEANS-1", "CUPS-1"},
+    "PACK-1": {"CUBES-1", "BOTTLE-1"}, "POT-1": {"SOIL-1", "SEEDS-1"}, "PEN-1": {"INK-1", "NOTE-1"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("item_id", AFFINITIES)
+def test_finds_planted_affinities(demo: Insight, item_id: str) -> None:
+    assert set(names(offered(demo, somebody(viewed=[item_id]), "product-detail", item_id))) & AFFINITIES[item_id]
+
+
+@pytest.mark.long
+def test_the_model_of_next_items_finds_them_too() -> None:
+    ranked = simulated_shop(ranked=True)
+    for item_id, companions in AFFINITIES.items():
+        found = offered(ranked, somebody(viewed=[item_id]), "home")
+        assert set(names(found)) & companions, item_id
+        assert "next_item" in {offer.reason for offer in found}
 
 
 def test_three_looks_tell_a_taste(demo: Insight) -> None:

@@ -12,7 +12,7 @@ def similarity(triples: list[tuple[int, int, float]], n_items: int, **rules: flo
     sessions, items, weights = zip(*triples, strict=True)
     return neighbours(
         np.array(sessions, np.uint64), np.array(items, np.int32), np.array(weights, np.float32), n_items,
-        shrinkage=rules.get("shrinkage", 0.0), most=int(rules.get("most", 50)),
+        shrinkage=rules.get("shrinkage", 0.0), most=int(rules.get("most", 50)), support=rules.get("support", 0.0),
     )  # fmt: skip
 
 
@@ -34,6 +34,13 @@ def test_shrinkage_holds_down_what_rests_on_few_sessions() -> None:
     found = similarity([*often, (9, 2, 1.0), (9, 3, 1.0)], 4, shrinkage=2.0)
     assert row(found, 0) == {1: 0.8}  # 8 / (8 + 2)
     assert row(found, 2) == {3: pytest.approx(0.3333, abs=1e-4)}  # 1 / (1 + 2)
+
+
+def test_one_session_is_chance_even_between_rare_items() -> None:
+    often = [(session, item, 1.0) for session in range(8) for item in (0, 1)]
+    found = similarity([*often, (9, 2, 1.0), (9, 3, 1.0)], 4, support=1.0)
+    assert row(found, 0) == {1: pytest.approx(8 / 9, abs=1e-4)}
+    assert row(found, 2) == {3: 0.5}
 
 
 def test_an_item_is_not_its_own_neighbour() -> None:
