@@ -31,7 +31,7 @@ log = logging.getLogger("baliza.train")
 MOST_OFFERS: Final = 2_000_000  # given out; of more than these, a share of the decisions is read
 MOST_OF_VISITOR: Final = 2_000  # nobody sees more in earnest, and nobody may decide alone what others are offered
 MOST_WEIGHT: Final = 1_000.0
-SETTLED_MS: Final = 600_000  # a click comes later than its offer, and both take a moment to arrive
+SETTLED_MS: Final = 120_000  # a click comes later than its offer, and both take a moment to arrive
 ROWS_AT_ONCE: Final = 20_000
 
 
