@@ -31,6 +31,8 @@ from personalizer.profiles import KnownSites, ProfileReader
 __all__ = ["create_app", "exact_json"]
 
 MAX_CARTS: Final = 500
+# An offer waits for the live store for some milliseconds only, so it is soon worth another try.
+STORE_PAUSE_S: Final = 0.25
 
 
 def create_app(
@@ -57,7 +59,7 @@ def create_app(
     """
     patient = patient or redis
     app = base_app("personalizer", {"live_store": lambda: call(patient.ping) and "answers"})
-    breaker = Breaker(monotonic)
+    breaker = Breaker(monotonic, STORE_PAUSE_S)
     known_sites = KnownSites(registry, redis, breaker)
     clocks = Clocks(now_ms, monotonic, new_id)
     decider = Decider(

@@ -13,13 +13,13 @@ PAUSE_S: Final = 1.0
 
 
 class Breaker:
-    """Lets actions through, and none for PAUSE_S after one that raised StoreDown. For any thread.
+    """Lets actions through, and none for pause_s after one that raised StoreDown. For any thread.
 
     After the pause one thread tries while the others are still refused: a store that hangs holds up one request, not all.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
+    def __init__(self, monotonic: Callable[[], float], pause_s: float = PAUSE_S) -> None:
+        self._monotonic, self._pause_s = monotonic, pause_s
         self._refuse_until: float | None = None
         self._trial = threading.Lock()
 
@@ -42,7 +42,7 @@ class Breaker:
         try:
             answer = action()
         except StoreDown:
-            self._refuse_until = self._monotonic() + PAUSE_S
+            self._refuse_until = self._monotonic() + self._pause_s
             raise
         self._refuse_until = None
         return answer

@@ -25,7 +25,7 @@ from schema.profile import VisitorProfile
 __all__ = ["SLOW_PAUSE_S", "Clocks", "Decider"]
 
 # Of the budget: what is left of it after that is for deciding without the model, and for writing the answer.
-LAST_START: Final = 0.6
+LAST_START: Final = 0.8
 # A model that took longer than the budget is left alone for so long: its pages may be on their way from a slow disk.
 SLOW_PAUSE_S: Final = 1.0
 

@@ -36,6 +36,16 @@ def test_does_not_ask_again_during_the_pause() -> None:
     assert store.asked == 1
 
 
+def test_the_pause_is_as_long_as_told() -> None:
+    store, clock = Store(), Clock()
+    breaker = Breaker(clock, 0.25)
+    for moment, asked in ((100.0, 1), (100.2, 1), (100.3, 2)):
+        clock.now = moment
+        with pytest.raises(StoreDown):
+            breaker.run(store.read)
+        assert store.asked == asked
+
+
 def test_asks_again_after_the_pause() -> None:
     store, clock = Store(), Clock()
     breaker = Breaker(clock)

@@ -127,7 +127,7 @@ def test_a_late_answer_goes_without_the_model_of_next_items(shelf: ModelShelf) -
     clock = Clock()
     maker = decider(shelf, clock)
     assert of(maker, profile(viewed=["lamp"]), clock).fallback is None
-    answer = maker.of_profile(SITE, ASKED, profile(viewed=["lamp"]), True, None, clock() - 0.031)
+    answer = maker.of_profile(SITE, ASKED, profile(viewed=["lamp"]), True, None, clock() - 0.041)
     assert answer.fallback == "too_slow"
     assert len(answer.offers) == 5
 
