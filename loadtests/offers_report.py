@@ -4,8 +4,6 @@
 keeps all in loadtests/results and writes it into docs/offers.md, between its two markers, with its pictures.
 """
 
-import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +31,7 @@ from personalizer.evaluation.scores import Evaluated, plain
 from personalizer.evaluation.split import Split, split_of
 from personalizer.evaluation.tables import compared
 
-__all__ = ["Report", "Tested", "main", "markdown"]
+__all__ = ["PARTS", "Report", "Run", "Tested", "joined", "main", "markdown"]
 
 PAGE: Final = ROOT / "docs" / "offers.md"
 LOG_NAMES: Final = {
@@ -42,9 +40,12 @@ LOG_NAMES: Final = {
     "retailrocket_8d": "RetailRocket, 8 days with real times",
 }
 PICTURED: Final = "retailrocket_7d"
+PARTS: Final = ("quality", "served", "large")
 CARTS: Final = "retailrocket-8d/events.csv.gz"
 DAYS: Final = 5  # at the end of that log: each is tested with what all before it teach
 DAY_S: Final = 86_400
+SERVED_S: Final = 6.0
+LARGE: Final = (10_000_000, 1_000_000)  # sessions, items
 COLUMNS: Final = {
     "HR@20": "hr@20", "MRR@20": "mrr@20", "HR@10": "hr@10", "NDCG@20": "ndcg@20", "P@20": "precision@20",
     "R@20": "recall@20", "coverage": "coverage@20", "popularity": "popularity@20", "ECE": "ece", "ms": "mean_ms",
@@ -65,16 +66,22 @@ class Tested(msgspec.Struct, frozen=True):
     compared_carts: Sequence[str] = ()
 
 
-class Report(msgspec.Struct, frozen=True):
-    """One run."""
+class Run(msgspec.Struct, frozen=True):
+    """When and where a part was measured."""
 
     taken_at: str
     command: str
     took_s: float
     machine: Mapping[str, str]
     versions: Mapping[str, str]
-    tested: Sequence[Tested]
-    carts: Tested | None
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The parts, each as it was measured last."""
+
+    runs: Mapping[str, Run] = {}
+    tested: Sequence[Tested] = ()
+    carts: Tested | None = None
     figures: Sequence[Figure] = ()
     curves: Sequence[Curve] = ()
 
@@ -99,7 +106,7 @@ def pooled(days: Sequence[Evaluated]) -> Evaluated:
     so coverage says nothing.
     """
 
-    def joined(parts: Sequence[Played]) -> Played:
+    def as_one(parts: Sequence[Played]) -> Played:
         offsets = np.cumsum([0, *(int(part.sessions.max(initial=-1)) + 1 for part in parts[:-1])])
         shifted = [replace(part, sessions=part.sessions + offset) for part, offset in zip(parts, offsets, strict=True)]
         names = [name for name in Played.__dataclass_fields__ if name != "shown"]
@@ -107,10 +114,10 @@ def pooled(days: Sequence[Evaluated]) -> Evaluated:
         return Played(**columns, shown=np.zeros(0, np.int64))
 
     whole, fresh, cart, fresh_cart = (
-        joined([getattr(day, part) for day in days]) for part in ("whole", "fresh", "cart", "fresh_cart")
+        as_one([getattr(day, part) for day in days]) for part in ("whole", "fresh", "cart", "fresh_cart")
     )
     fit_s, fit_cpu_s = sum(day.fit_s for day in days), sum(day.fit_cpu_s for day in days)
-    return Evaluated(days[0].model, whole, fresh, cart, fresh_cart, fit_s, fit_cpu_s)
+    return Evaluated(days[0].model, whole, fresh, cart, fresh_cart, fit_s, fit_cpu_s, days[0].ranker)
 
 
 def tested(name: str, found: Sequence[Evaluated]) -> Tested:
@@ -122,17 +129,17 @@ def tested(name: str, found: Sequence[Evaluated]) -> Tested:
 
 def markdown(report: Report) -> str:
     """As docs/offers.md has it."""
-    facts = [", ".join(f"{name} {value}" for name, value in part.items()) for part in (report.machine, report.versions)]
-    parts = [
-        f"Measured on {report.taken_at[:10]} with `{report.command}` in {report.took_s:.0f} s.\n",
-        f"- machine: {facts[0]}\n- versions: {facts[1]}\n",
-        *(_tables(one) for one in report.tested),
-    ]
+    parts = ["".join(_run(name, run) for name, run in report.runs.items()), *(_tables(one) for one in report.tested)]
     if report.carts:
         parts.append(_carts(report.carts))
     if report.figures:
         parts.append(_speed(report))
     return "\n".join(parts)
+
+
+def _run(name: str, run: Run) -> str:
+    facts = [", ".join(f"{fact} {value}" for fact, value in part.items()) for part in (run.machine, run.versions)]
+    return f"- {name}: on {run.taken_at[:10]} with `{run.command}` in {run.took_s:.0f} s; {facts[0]}; {facts[1]}\n"
 
 
 def _tables(one: Tested) -> str:
@@ -189,39 +196,34 @@ def _speed(report: Report) -> str:
     )
 
 
-def pictures(found: Sequence[Evaluated], curves: Sequence[Curve]) -> dict[str, str]:
-    """File name → SVG, of the largest log."""
-    drawn = {}
-    if found:
-        ours = next(one for one in found if one.model == OURS)
-        drawn = {
-            "offers-next-clicks.svg": bars_svg("RetailRocket, every next click", {one.model: one.whole for one in found}),
-            "offers-new-clicks.svg": bars_svg("RetailRocket, what is new", {one.model: one.fresh for one in found}),
-            "offers-reliability.svg": reliability_svg("How sure the model is, and how right", {OURS: ours.whole}),
-            "offers-latency.svg": latency_svg("Processor time of a list, RetailRocket", OURS, ours.whole),
-        }  # fmt: skip
-    return drawn | {f"performance-{curve.name}.svg": curve_svg(curve) for curve in curves}
+def pictures(found: Sequence[Evaluated]) -> dict[str, str]:
+    """File name → SVG, of one log; none without it."""
+    ours = next((one for one in found if one.model == OURS), None)
+    if ours is None:
+        return {}
+    return {
+        "offers-next-clicks.svg": bars_svg("RetailRocket, every next click", {one.model: one.whole for one in found}),
+        "offers-new-clicks.svg": bars_svg("RetailRocket, what is new", {one.model: one.fresh for one in found}),
+        "offers-reliability.svg": reliability_svg("How sure the model is, and how right", {OURS: ours.whole}),
+        "offers-latency.svg": latency_svg("Processor time of a list, RetailRocket", OURS, ours.whole),
+    }
 
 
 def _split(files: tuple[Path, Path]) -> Split:
     return split_of(*map(read_log, files))
 
 
-def _speed_figures(folder: Path, tell: Tell) -> tuple[list[Figure], list[Curve]]:
-    figures: list[Figure] = []
-    if files := offers_split.real_split():
-        figures += offers_split.measure(*files, tell)
-    served, curve = offers_served.measure(folder / "served", 6.0, tell)
-    return figures + served + offers_scale.measure(folder / "scale", 10_000_000, 1_000_000, tell), [curve]
-
-
-def _quality(data: Path, folder: Path, tell: Tell) -> tuple[list[Tested], Tested | None, list[Evaluated]]:
-    told, pictured = [], list[Evaluated]()
+def _quality(data: Path, folder: Path) -> tuple[Report, dict[str, str]]:
+    """All models on all logs; what our model costs on the largest of them; the pictures."""
+    told, pictured, figures = [], list[Evaluated](), list[Figure]()
     for name, files in logs(data / "splits").items():
-        found = played(name, _split(files), tell)
+        split = _split(files)
+        found = played(name, split, _say)
         told.append(tested(name, found))
-        pictured = found if name == PICTURED else pictured
-    return told, _tested_carts(data / CARTS, folder, tell) if (data / CARTS).exists() else None, pictured
+        if name == PICTURED:
+            pictured, figures = found, offers_split.figures_of(split, found[0], _say)
+    carts = _tested_carts(data / CARTS, folder, _say) if (data / CARTS).exists() else None
+    return Report(tested=told, carts=carts, figures=figures), pictures(pictured)
 
 
 def _tested_carts(log: Path, folder: Path, tell: Tell) -> Tested:
@@ -234,41 +236,64 @@ def _tested_carts(log: Path, folder: Path, tell: Tell) -> Tested:
     return tested("carts", [pooled([one for day in days for one in day if one.model == model]) for model in models])
 
 
+def _served(_data: Path, folder: Path) -> tuple[Report, dict[str, str]]:
+    figures, curve = offers_served.measure(folder, SERVED_S, _say)
+    return Report(figures=figures, curves=[curve]), {f"performance-{curve.name}.svg": curve_svg(curve)}
+
+
+def _large(_data: Path, folder: Path) -> tuple[Report, dict[str, str]]:
+    return Report(figures=offers_scale.measure(folder, *LARGE, _say)), {}
+
+
 def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
+MEASURES: Final = dict(zip(PARTS, (_quality, _served, _large), strict=True))
+
+
+def joined(old: Report, name: str, new: Report, run: Run) -> Report:
+    """The old report with one part measured anew."""
+    theirs = {figure.part for figure in new.figures}
+    quality = name == "quality"
+    return Report(
+        runs={**old.runs, name: run},
+        tested=new.tested if quality else old.tested,
+        carts=new.carts if quality else old.carts,
+        figures=[*(figure for figure in old.figures if figure.part not in theirs), *new.figures],
+        curves=new.curves or old.curves,
+    )
+
+
+def _measured(name: str, data: Path) -> tuple[Report, dict[str, str], Run]:
+    began, about, others = time.monotonic(), machine.machine(), machine.OtherWork()
+    with tempfile.TemporaryDirectory(prefix="baliza-offers-") as folder:
+        report, drawn = MEASURES[name](data, Path(folder))
+    about["other work meanwhile"] = f"{others.share():.0%} of all cores"
+    command = f"python -m loadtests.offers_report --only {name}"
+    taken_at, took_s = datetime.now(UTC).isoformat(timespec="seconds"), round(time.monotonic() - began, 1)
+    return report, drawn, Run(taken_at, command, took_s, about, machine.versions())
+
+
 @click.command()
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Folder of logs.")
-@click.option("--speed/--no-speed", default=True, help="Measure speed, too: some ten minutes more.")
+@click.option("--only", "parts", multiple=True, type=click.Choice(PARTS), help="Only this part; the others are kept.")
 @click.option("--docs/--no-docs", default=True, help="Write docs/offers.md and its pictures.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=RESULTS, help="Where the result goes.")
-def main(data: Path, speed: bool, docs: bool, out: Path) -> None:
+def main(data: Path, parts: tuple[str, ...], docs: bool, out: Path) -> None:
     """How good and how fast the offers are; a page of tables on standard output."""
-    began, about = time.monotonic(), machine.machine()
-    others = machine.OtherWork()
-    with tempfile.TemporaryDirectory(prefix="baliza-offers-") as name:
-        told, carts, pictured = _quality(data, Path(name), _say)
-        figures, curves = _speed_figures(Path(name), _say) if speed else ([], [])
-    about["other work meanwhile"] = f"{others.share():.0%} of all cores"
-    report = Report(
-        taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=shlex.join(["python", "-m", "loadtests.offers_report", *sys.argv[1:]]),
-        took_s=round(time.monotonic() - began, 1),
-        machine=about,
-        versions=machine.versions(),
-        tested=told,
-        carts=carts,
-        figures=figures,
-        curves=curves,
-    )
     out.mkdir(parents=True, exist_ok=True)
-    (out / f"offers-{report.taken_at[:10]}.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    file = out / "offers.json"
+    report = msgspec.json.decode(file.read_bytes(), type=Report) if file.exists() else Report()
+    for name in parts or PARTS:
+        new, drawn, run = _measured(name, data)
+        report = joined(report, name, new, run)
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+        if docs:
+            PAGE.write_text(between_markers(PAGE.read_text(), markdown(report)))
+            for picture, svg in drawn.items():
+                (PAGE.parent / picture).write_text(svg)
     click.echo(markdown(report))
-    if docs:
-        PAGE.write_text(between_markers(PAGE.read_text(), markdown(report)))
-        for file, picture in pictures(pictured, curves).items():
-            (PAGE.parent / file).write_text(picture)
 
 
 if __name__ == "__main__":

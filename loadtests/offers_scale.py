@@ -156,7 +156,7 @@ STEPS: Final = {"generate": _generate, "fit": _fit, "ask": _ask}
 
 
 @click.command()
-@click.option("--sessions", type=click.IntRange(1_000), default=10_000_000, show_default=True)
+@click.option("--sessions", type=click.IntRange(100), default=10_000_000, show_default=True)
 @click.option("--items", type=click.IntRange(1_000), default=1_000_000, show_default=True)
 @click.option("--step", type=click.Choice(list(STEPS)), hidden=True)
 @click.option("--folder", type=click.Path(path_type=Path), hidden=True)

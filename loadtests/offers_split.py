@@ -13,13 +13,12 @@ import click
 
 from loadtests.figures import Figure, table
 from personalizer.evaluation.log import read_log
-from personalizer.evaluation.protocol import play
-from personalizer.evaluation.scores import SEED, scores
+from personalizer.evaluation.models import OURS, evaluated
+from personalizer.evaluation.scores import SEED, Evaluated, scores
 from personalizer.evaluation.split import Split, split_of
 from personalizer.models.next_item import NextItem
-from personalizer.models.next_item.compiled import warm
 
-__all__ = ["AGAIN", "FIT", "MEAN", "P99", "PART", "main", "measure", "real_split"]
+__all__ = ["AGAIN", "FIT", "MEAN", "P99", "PART", "figures_of", "main", "measure", "real_split"]
 
 PART: Final = "offers, model"
 FIT: Final = "learning, RetailRocket"
@@ -40,36 +39,33 @@ def real_split() -> tuple[Path, Path] | None:
 
 
 def measure(train: Path, test: Path, tell: Callable[[str], None]) -> list[Figure]:
-    """Learn, learn again, and rank all of test. Blocks for minutes. Processor time: one core's, whatever else goes on."""
-    tell("offers, model: reading")
+    """Learn, rank all of test, learn again. Blocks for minutes. Processor time: one core's, whatever else goes on."""
+    tell("offers, model: learning and asking")
     split = split_of(read_log(train), read_log(test))
-    warm()
-    tell(f"offers, model: learning from {len(split.train):,} sessions")
-    model, fit_s = _fit(split, None)
+    return figures_of(split, evaluated(OURS, split, lambda _step, _done: None), tell)
+
+
+def figures_of(split: Split, found: Evaluated, tell: Callable[[str], None]) -> list[Figure]:
+    """What our model, evaluated on this split, has cost; learns once more, on top of it. Blocks."""
     tell("offers, model: learning again")
-    model, again_s = _fit(split, model)
-    tell("offers, model: asking")
-    found = scores(play(model, split)[0])
+    model = found.ranker
+    assert isinstance(model, NextItem)
+    began = time.process_time()
+    NextItem.fit(split.train, len(split.item_ids), split.category_of, seed=SEED, previous=model, now_s=split.now_s)
+    again_s = time.process_time() - began
+    row = scores(found.whole)
     about = f"{len(split.train):,} sessions, {len(split.train.items):,} clicks, {len(split.item_ids):,} items"
     size = sum(array.nbytes for array in model.arrays().values()) / 2**20
-    lists = f"{found['n']:,.0f} lists"
+    lists = f"{row['n']:,.0f} lists"
     return [
-        Figure(PART, FIT, fit_s, "CPU s", about),
+        Figure(PART, FIT, found.fit_cpu_s, "CPU s", about),
         Figure(PART, AGAIN, again_s, "CPU s", "the same log, on top of the model before"),
         Figure(PART, "model, RetailRocket", size, "MiB", about),
-        Figure(PART, MEAN, found["mean_ms"], "CPU ms", lists),
-        Figure(PART, P99, found["p99_ms"], "CPU ms", lists),
-        Figure(PART, "HR@20 of that model", found["hr@20"], "share of lists", lists),
-        Figure(PART, "MRR@20 of that model", found["mrr@20"], "", lists),
+        Figure(PART, MEAN, row["mean_ms"], "CPU ms", lists),
+        Figure(PART, P99, row["p99_ms"], "CPU ms", lists),
+        Figure(PART, "HR@20 of that model", row["hr@20"], "share of lists", lists),
+        Figure(PART, "MRR@20 of that model", row["mrr@20"], "", lists),
     ]
-
-
-def _fit(split: Split, previous: NextItem | None) -> tuple[NextItem, float]:
-    began = time.process_time()
-    model = NextItem.fit(
-        split.train, len(split.item_ids), split.category_of, seed=SEED, previous=previous, now_s=split.now_s
-    )  # fmt: skip
-    return model, time.process_time() - began
 
 
 @click.command()

@@ -48,7 +48,7 @@ def evaluated(name: str, split: Split, progress: Progress) -> Evaluated:
     fit_s, fit_cpu_s = time.perf_counter() - began, time.process_time() - cpu
     clicks = play(ranker, split, progress=lambda done: progress(f"{name}: predicting", done))
     carts = play(ranker, split, first_carts)
-    return Evaluated(name, *clicks, *carts, fit_s, fit_cpu_s, _about(split))
+    return Evaluated(name, *clicks, *carts, fit_s, fit_cpu_s, ranker, _about(split))
 
 
 def _about(split: Split) -> dict[str, object]:

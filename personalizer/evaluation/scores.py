@@ -9,6 +9,7 @@ import numpy as np
 
 from personalizer.evaluation import metrics
 from personalizer.evaluation.protocol import MOST, Played
+from personalizer.evaluation.ranker import Ranker
 
 __all__ = ["SEED", "Evaluated", "Gain", "best_of", "gain", "plain", "scores"]
 
@@ -18,7 +19,8 @@ SEED: Final = 20  # of the bootstrap and of the fit: the same run says the same
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One model on one split. fit_s: wall time; fit_cpu_s: processor time. fresh: what is new to the visitor alone.
+    """One model on one split. fit_s: wall time; fit_cpu_s: processor time. ranker: what was fitted. fresh: what is new to
+    the visitor alone.
 
     cart, fresh_cart: the same of what is put in the cart first; no predictions where the log does not say.
     """
@@ -30,6 +32,7 @@ class Evaluated:
     fresh_cart: Played
     fit_s: float
     fit_cpu_s: float
+    ranker: Ranker
     about: Mapping[str, object] = field(default_factory=dict)
 
 

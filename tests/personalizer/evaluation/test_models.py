@@ -107,8 +107,10 @@ def test_odd_logs_can_be_evaluated(name: str, train: str, test: str, tmp_path: P
     assert np.nanmax(found.whole.probabilities, initial=0) <= 1
 
 
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_ours_claims_what_comes_true_and_finds_planted_partners() -> None:
-    shop = generated(6_000, 200, seed=2)
+    shop = generated(3_000, 200, seed=2)
     model = MODELS[OURS](
         Split(
             shop.behaviour, shop.behaviour, np.arange(200).astype("S3"), shop.category_of, int(shop.behaviour.times.max()), 0

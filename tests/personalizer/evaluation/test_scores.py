@@ -50,7 +50,9 @@ def test_times_are_in_milliseconds(tmp_path: Path) -> None:
 def test_json_has_the_promised_keys_and_null_for_what_makes_no_sense(tmp_path: Path) -> None:
     whole, fresh = played(tmp_path, [1, 2])
     answer = json.loads(
-        json.dumps(plain(Evaluated("fixed", whole, fresh, whole, fresh, 1.5, 1.25, {"items": 3})), allow_nan=False)
+        json.dumps(
+            plain(Evaluated("fixed", whole, fresh, whole, fresh, 1.5, 1.25, Fixed([]), {"items": 3})), allow_nan=False
+        )
     )
     assert answer["model"] == "fixed"
     assert {
@@ -64,7 +66,7 @@ def test_json_has_the_promised_keys_and_null_for_what_makes_no_sense(tmp_path: P
 
 def test_a_run_without_predictions_has_figures_too(tmp_path: Path) -> None:
     whole, fresh = play(Fixed([0]), split(tmp_path, TRAIN, "9,a,1\n"))
-    answer = plain(Evaluated("fixed", whole, fresh, whole, fresh, 0, 0))
+    answer = plain(Evaluated("fixed", whole, fresh, whole, fresh, 0, 0, Fixed([])))
     assert (answer["n"], answer["hr@20"], answer["p99_ms"]) == (0, None, None)
 
 

@@ -55,7 +55,7 @@ def test_simple_models_alone_are_not_compared(tmp_path: Path) -> None:
 def test_tells_what_must_be_known_of_the_data(tmp_path: Path) -> None:
     found = split(tmp_path, "1,a,1\n1,b,20\n", "9,new,10\n8,a,11\n")
     whole, fresh = play(Fixed([0]), found)
-    lines = remarks(found, [Evaluated("fixed", whole, fresh, whole, fresh, 0, 0)])
+    lines = remarks(found, [Evaluated("fixed", whole, fresh, whole, fresh, 0, 0, Fixed([]))])
     assert "1 items of test (50.0% of its events) are not in train" in lines[0]
     assert "train goes on for 10 s after test has begun" in lines[1]
     assert "nothing to predict" in lines[2]
