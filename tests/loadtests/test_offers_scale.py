@@ -11,6 +11,7 @@ from loadtests import offers_scale
 from loadtests.client import LoadError
 from loadtests.offers_scale import ASKED_P99, FIT_MEMORY, STEPS, main, measure
 
+pytestmark = pytest.mark.timeout(600)  # where nothing is compiled yet, our model waits for the compiler first
 SESSIONS, ITEMS = 250, 1_000  # too few to learn trees from, which takes its time
 
 

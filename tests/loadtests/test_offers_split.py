@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 
 from loadtests.offers_generate import generated
 from loadtests.offers_split import FIT, MEAN, P99, main, measure, real_split
+
+pytestmark = pytest.mark.timeout(600)  # where nothing is compiled yet, our model waits for the compiler first
 
 
 def log_files(folder: Path) -> tuple[Path, Path]:

@@ -17,6 +17,7 @@ from tests.personalizer.evaluation.test_log import log_file
 from tests.support.rows import event_row, insert_events
 
 HEADER = "SessionId,ItemId,Time\n"
+pytestmark = pytest.mark.timeout(600)  # where nothing is compiled yet, our model waits for the compiler first
 
 
 @pytest.fixture

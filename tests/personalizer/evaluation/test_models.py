@@ -16,6 +16,8 @@ from tests.personalizer.evaluation.test_baselines import LAMP, NEVER, PHONE, RUG
 from tests.personalizer.evaluation.test_scores import TEST, TRAIN
 from tests.personalizer.evaluation.test_split import split
 
+pytestmark = pytest.mark.timeout(600)  # where nothing is compiled yet, our model waits for the compiler first
+
 
 @pytest.mark.parametrize("name", ["last-viewed", "best-sellers", "together", "session-knn"])
 def test_fits_and_plays_by_name(name: str, tmp_path: Path) -> None:
