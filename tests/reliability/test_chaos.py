@@ -68,7 +68,8 @@ def survive(box: Box, undisturbed: Undisturbed, kills: Sequence[str], seconds: f
     box.until_well()
     ended = set(re.findall(r"^(\w+) has ended", box.output, re.M))
     assert ended <= {"public" if victim == "master" else victim for victim in killed}, "the others lived on"
-    crowd.wait_for(20)
+    # If the master was the last to be killed, those whom it left behind have just said that all is well.
+    crowd.wait_for(20, timeout_s=60.0)
     crowd.stop()
     box.until_nothing_waits()
     assert box.run("receipts", "--check") == "", "an event is not accounted for"
