@@ -1,7 +1,7 @@
 """The figures of docs/offers.md: how good the offers are on real logs, and how fast, from one run.
 
 `python -m loadtests.offers_report --data FOLDER` evaluates all models on the logs that are in a folder, measures speed,
-keeps all in loadtests/results and writes it into docs/offers.md, between its two markers, with its pictures.
+keeps all in loadtests/results/offers and writes it into docs/offers.md, between its two markers, with its pictures.
 """
 
 import tempfile
@@ -270,7 +270,7 @@ def _measured(name: str, data: Path) -> tuple[Report, dict[str, str], Run]:
     with tempfile.TemporaryDirectory(prefix="baliza-offers-") as folder:
         report, drawn = MEASURES[name](data, Path(folder))
     about["other work meanwhile"] = f"{others.share():.0%} of all cores"
-    command = f"python -m loadtests.offers_report --only {name}"
+    command = f"python -m loadtests.offers_report --data FOLDER --only {name}"
     taken_at, took_s = datetime.now(UTC).isoformat(timespec="seconds"), round(time.monotonic() - began, 1)
     return report, drawn, Run(taken_at, command, took_s, about, machine.versions())
 
@@ -279,11 +279,13 @@ def _measured(name: str, data: Path) -> tuple[Report, dict[str, str], Run]:
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Folder of logs.")
 @click.option("--only", "parts", multiple=True, type=click.Choice(PARTS), help="Only this part; the others are kept.")
 @click.option("--docs/--no-docs", default=True, help="Write docs/offers.md and its pictures.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=RESULTS, help="Where the result goes.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=RESULTS / "offers", help="Where the result goes."
+)
 def main(data: Path, parts: tuple[str, ...], docs: bool, out: Path) -> None:
     """How good and how fast the offers are; a page of tables on standard output."""
     out.mkdir(parents=True, exist_ok=True)
-    file = out / "offers.json"
+    file = out / "figures.json"
     report = msgspec.json.decode(file.read_bytes(), type=Report) if file.exists() else Report()
     for name in parts or PARTS:
         new, drawn, run = _measured(name, data)

@@ -55,7 +55,7 @@ def test_evaluates_what_is_there_and_writes_the_page(data: Path, tmp_path: Path,
     assert "RSC15" not in text
     assert "| `session-knn` |" in text
     assert (page.parent / "offers-reliability.svg").read_text().startswith("<svg")
-    file = tmp_path / "results" / "offers.json"
+    file = tmp_path / "results" / "figures.json"
     report = msgspec.json.decode(file.read_bytes(), type=Report)
     assert markdown(report) in done.stdout
     assert report.carts is not None
