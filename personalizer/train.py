@@ -109,22 +109,33 @@ def train(
     full = wish.full or _too_old(store, site, before, settings, now)
     taught, witnesses = set_apart(clicks, span.until_ms)
     progress("finding what goes together", 0.3)
-    seen = interactions_of(clicks)
-    model = learn(items, seen, parameters)
-    model = replace(model, habits=read_habits(history, site, span, items, seen, model))
-    model = replace(model, next_item=_next_item(taught, model, None if full else before, within(progress, 0.35, 0.9)))
-    progress("learning how offers were answered", 0.9)
-    item_ids = [fact.item_id for fact in items.facts]
-    model = replace(model, responses=learn_responses(history, site, span, item_ids, now))
+    model = _counted(history, site, span, items, interactions_of(clicks), parameters, now)
+    about = _about(span, model, len(clicks), parameters, now)
+    if before is None:
+        # What is counted is there in a moment: a shop that has nothing yet does not wait for what takes minutes.
+        store.save(site.name, model, about | {"full": False}, now)
+    model = replace(model, next_item=_next_item(taught, model, None if full else before, within(progress, 0.4, 0.9)))
     progress("asking about sessions kept apart", 0.92)
     trial, refused = _judged(model, before, witnesses, span, wish)
     progress("writing", 0.95)
-    about = _about(span, model, len(clicks), parameters, now) | _origin(full, before, now) | {"trial": trial}
-    about |= {"refused": refused} if refused else {}
+    about |= _origin(full, before, now) | {"trial": trial} | ({"refused": refused} if refused else {})
     version = store.save(site.name, model, about, now, serve=not refused)
     progress("done", 1.0)
     took_s = time.monotonic() - began
     return Trained(version, span.sessions, span.events, len(model), full, took_s, trial, refused)
+
+
+def _counted(
+    history: History, site: Site, span: Span, items: Items, seen: Interactions, parameters: Parameters, now: datetime
+) -> Model:
+    """All of the model that is counted: what goes together, sells, is bought again, and how offers were answered."""
+    model = learn(items, seen, parameters)
+    item_ids = [fact.item_id for fact in items.facts]
+    return replace(
+        model,
+        habits=read_habits(history, site, span, items, seen, model),
+        responses=learn_responses(history, site, span, item_ids, now),
+    )
 
 
 def within(progress: Progress, begin: float, end: float) -> Progress:

@@ -13,6 +13,8 @@ from baliza.sites import Site
 from baliza.stores import History
 from personalizer import train as training
 from personalizer.models.behaviour import Behaviour
+from personalizer.models.model import Model
+from personalizer.models.next_item import NextItem
 from personalizer.models.store import ModelStore
 from personalizer.train import Trained, Wish, train
 from tests.personalizer.planted import BOUGHT, ITEMS, NOW, VIEWED, planted_history
@@ -185,3 +187,25 @@ def test_a_model_that_cannot_be_read_is_no_reason_to_fail(
     second = again(history, settings, 15)
     assert (second.full, second.refused) == (True, "")
     assert "all is learned anew" in caplog.text
+
+
+def test_a_shop_without_a_model_gets_what_is_counted_before_the_rest_is_learned(
+    history: History, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert_events(history, chains(sessions=50))
+    store = ModelStore(settings.model_dir)
+    served: list[Model | None] = []
+    fit = training.NextItem.fit
+
+    def seen_from_outside(*given: Any, **named: Any) -> NextItem:
+        served.append(store.load("demo"))
+        return fit(*given, **named)
+
+    monkeypatch.setattr(training.NextItem, "fit", seen_from_outside)
+    first, _ = again(history, settings, 0), again(history, settings, 15)
+    counted, before = served
+    assert counted is not None
+    assert (len(counted), counted.next_item) == (40, None)
+    assert before is not None
+    assert before.version == first.version
+    assert before.next_item is not None

@@ -53,9 +53,9 @@ def test_trains_as_soon_as_there_is_enough_and_outlives_errors(
         history.rows("RENAME TABLE events_away TO events")
         insert_events(history, planted_history(datetime.now(UTC)))
         store = ModelStore(settings.model_dir)
-        wait(lambda: store.current("demo") is not None)
+        wait(lambda: len(store.versions("demo")) == 2)  # what is counted, then the whole
         time.sleep(0.3)
-        assert len(store.versions("demo")) == 1  # the next one is due after train_interval_s
+        assert len(store.versions("demo")) == 2  # the next one is due after train_interval_s
 
 
 def test_a_site_with_too_little_waits_and_the_others_do_not(
