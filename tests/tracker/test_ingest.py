@@ -274,8 +274,8 @@ def test_a_column_that_is_gone_brakes_and_its_return_releases(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(ingest, "BRAKED_WAIT_S", 0.05)
     for number in range(30):
-        shop.send(event("search", search_term="lamp", decision_id="D"), visitor=f"v-{number}")
-    history.rows("ALTER TABLE events DROP COLUMN decision_id")
+        shop.send(event("search", search_term="lamp"), visitor=f"v-{number}")
+    history.rows("ALTER TABLE events DROP COLUMN search_term")
     carrying, stop = worker(), threading.Event()
     thread = threading.Thread(target=carrying.run, args=(stop,))
     thread.start()
@@ -288,12 +288,12 @@ def test_a_column_that_is_gone_brakes_and_its_return_releases(
         assert sum(redis_client.xlen(keys.unstored(n)) + redis_client.xlen(keys.quarantine(n)) for n in range(8)) == 0
         # Said once, however often it was tried.
         assert caplog.text.count("BRAKED: nothing is carried") == 1
-        history.rows("ALTER TABLE events ADD COLUMN decision_id String AFTER response_code")
+        history.rows("ALTER TABLE events ADD COLUMN search_term String AFTER placement")
         until(lambda: not braked(redis_client, 1))
     finally:
         stop.set()
         thread.join(20)
-    assert history.rows("SELECT count(), uniqExact(event_id), any(decision_id) FROM events") == [(30, 30, "D")]
+    assert history.rows("SELECT count(), uniqExact(event_id), any(search_term) FROM events") == [(30, 30, "lamp")]
     assert metrics.INGEST_BRAKED._value.get() == 0
     assert "the brake is released" in caplog.text
 

@@ -108,7 +108,7 @@ def test_an_entry_with_a_value_that_no_column_takes_is_a_culprit(
 @pytest.mark.parametrize(
     ("harm", "says"),
     [
-        ("ALTER TABLE events DROP COLUMN decision_id", "a sound event is refused as well"),
+        ("ALTER TABLE events DROP COLUMN search_term", "a sound event is refused as well"),
         ("DROP TABLE events", "which entry is to blame cannot be tried"),
         ("DROP TABLE sessions", "no single entry is to blame"),
         ("ALTER TABLE events ADD CONSTRAINT odd CHECK type != 'search'", "4 of 4 entries are refused"),
