@@ -41,6 +41,7 @@ LOG_NAMES: Final = {
 }
 PICTURED: Final = "retailrocket_7d"
 PARTS: Final = ("quality", "served", "large")
+MODEL: Final = "model"  # a part of quality: what the model costs on the largest log
 CARTS: Final = "retailrocket-8d/events.csv.gz"
 DAYS: Final = 5  # at the end of that log: each is tested with what all before it teach
 DAY_S: Final = 86_400
@@ -236,6 +237,10 @@ def _tested_carts(log: Path, folder: Path, tell: Tell) -> Tested:
     return tested("carts", [pooled([one for day in days for one in day if one.model == model]) for model in models])
 
 
+def _model(data: Path, _folder: Path) -> tuple[Report, dict[str, str]]:
+    return Report(figures=offers_split.measure(*logs(data / "splits")[PICTURED], _say)), {}
+
+
 def _served(_data: Path, folder: Path) -> tuple[Report, dict[str, str]]:
     figures, curve = offers_served.measure(folder, SERVED_S, _say)
     return Report(figures=figures, curves=[curve]), {f"performance-{curve.name}.svg": curve_svg(curve)}
@@ -249,7 +254,7 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-MEASURES: Final = dict(zip(PARTS, (_quality, _served, _large), strict=True))
+MEASURES: Final = {**dict(zip(PARTS, (_quality, _served, _large), strict=True)), MODEL: _model}
 
 
 def joined(old: Report, name: str, new: Report, run: Run) -> Report:
@@ -277,7 +282,9 @@ def _measured(name: str, data: Path) -> tuple[Report, dict[str, str], Run]:
 
 @click.command()
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Folder of logs.")
-@click.option("--only", "parts", multiple=True, type=click.Choice(PARTS), help="Only this part; the others are kept.")
+@click.option(
+    "--only", "parts", multiple=True, type=click.Choice([*PARTS, MODEL]), help="Only this part; the others are kept."
+)
 @click.option("--docs/--no-docs", default=True, help="Write docs/offers.md and its pictures.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=RESULTS / "offers", help="Where the result goes."
