@@ -24,11 +24,11 @@ CHECKED: Final = 0.08  # share of the sessions, the newest, on which everything 
 LEARNED_FROM: Final = 0.15  # share of the rest, its newest, that the trees learn from where that is enough
 ENOUGH: Final = 15_000  # moments to learn from; with fewer, examples come from all sessions, by folds
 FOLDS: Final = 5
-MOST_LEARNED: Final = 25_000  # moments
+MOST_LEARNED: Final = 50_000  # moments
 MOST_CHECKED: Final = 5_000
 MOST_TUNED: Final = 1_500
 LEAST_CHECKED: Final = 100  # moments; with fewer nothing can be told apart
-SHARE: Final = 0.3  # of the candidates that were not next
+SHARE: Final = 0.2  # of the candidates that were not next
 CUTOFF: Final = 20  # the place up to which a hit counts
 
 Progress = Callable[[str, float], None]
@@ -213,10 +213,13 @@ def grown(made: Examples, seed: int) -> Trees:
     if len(sizes) < LEAST_CHECKED:
         return no_trees()
     data = lightgbm.Dataset(made.rows, made.was_next, group=sizes, feature_name=list(FEATURES))
-    return of_dump(lightgbm.train({**GROWTH, "seed": seed}, data, TREES).dump_model())
+    growth = {**GROWTH, **(LARGER if len(sizes) >= ENOUGH else {}), "seed": seed}
+    return of_dump(lightgbm.train(growth, data, TREES).dump_model())
 
 
 TREES: Final = 100
+# With many examples, more leaves that rest on more of them each.
+LARGER: Final[Mapping[str, Any]] = {"num_leaves": 31, "min_data_in_leaf": 50, "learning_rate": 0.08}
 GROWTH: Final[Mapping[str, Any]] = {
     "objective": "rank_xendcg", "num_leaves": 15, "learning_rate": 0.1, "min_data_in_leaf": 20, "max_bin": 127,
     "num_threads": 1, "deterministic": True, "force_row_wise": True, "verbose": -1,
