@@ -96,13 +96,16 @@ class Situation(Struct, frozen=True):
 
 
 def situate(model: Model, profile: VisitorProfile | None, asked: Question, now_ms: int) -> Situation:
-    """Translate. Without an item_id a product page is taken to show the item that was viewed last."""
+    """Translate. Without an item_id a product page is taken to show the item that was viewed last.
+
+    Not when the profile may not be repeated: what is on the page is named in the answer.
+    """
     viewed = profile.viewed[::-1] if profile else []
     cart = [line.item_id for line in profile.cart.lines] if profile else []
     orders = sorted(profile.orders, key=lambda order: -order.bought_at) if profile else []
     bought = [(line.item_id, order.bought_at) for order in orders for line in order.items]
     item_id = asked.item_id
-    if item_id is None and asked.placement.startswith(PRODUCT_PAGE) and viewed:
+    if item_id is None and asked.own and asked.placement.startswith(PRODUCT_PAGE) and viewed:
         item_id = viewed[0].item_id
     page = [] if item_id is None else [item_id]
     # One search for all: a search costs the same for one name as for fifty.
