@@ -103,7 +103,7 @@ def choose(
     seats = _seats(known, situation, ranked, limit)
     line = greedy(ranked, situation.page_category, seats.fits)
     best = list(islice(line, limit))
-    best += seats.fill()[: limit - len(best)]
+    best += seats.fill(limit - len(best))
     pool = _pool(ranked, best, seats) if dial.explore > 0 and len(best) == limit > 1 else []
     shown = [
         Chosen(one, seats.facts(one.item), propensity, tried)

@@ -161,10 +161,12 @@ class Seats:
             self.waiting.append(ranked)
         return False
 
-    def fill(self) -> "list[Ranked]":
-        """Those that waited and may sit down after all, now that there is room, in their order."""
-        found = []
+    def fill(self, room: int) -> "list[Ranked]":
+        """Those that waited and may sit down after all, now that there is room for so many, in their order."""
+        found: list[Ranked] = []
         for ranked in self.waiting:
+            if len(found) >= room:
+                break
             if self._never(ranked) is None:
                 self._sit(ranked, self.facts(ranked.item))
                 del self.refused[ranked.item]

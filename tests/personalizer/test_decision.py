@@ -137,3 +137,11 @@ def test_propensities_are_how_often_it_happens() -> None:
     for key, count in counts.items():
         assert count / runs == pytest.approx(said[key], abs=0.03), key
     assert sum(said[key] for key in said if key[0] == 3) == pytest.approx(1)
+
+
+def test_a_full_list_still_tells_of_what_there_was_enough() -> None:
+    known = shop([item(f"i{n}", "one") for n in range(8)] + [item(f"j{n}", "two") for n in range(8)],
+        bought=[(f"i{n}",) for n in range(8)] * 9 + [(f"j{n}",) for n in range(8)])  # fmt: skip
+    found = ask(known=known, limit=5)
+    assert len(names(found)) == 5
+    assert "enough_of_category" in found.left_out.values()

@@ -111,7 +111,7 @@ def test_of_a_product_one_variant_is_shown() -> None:
     table = seats(variants={20: 3, 21: 3, 22: 4}, there={4})
     assert [table.fits(ranked(number)) for number in (20, 21, 22)] == [True, False, False]
     assert table.refused == {21: "variant_shown", 22: "variant_of_what_is_there"}
-    assert table.fill() == [], "variants do not wait for room"
+    assert table.fill(10) == [], "variants do not wait for room"
 
 
 def test_enough_of_a_category_is_enough_but_not_on_its_own_page() -> None:
@@ -139,7 +139,7 @@ def test_whoever_was_one_too_many_comes_when_there_is_room() -> None:
     table = seats()
     for n in range(5):
         table.fits(ranked(20 + n))
-    assert [one.item for one in table.fill()] == [23, 24]
+    assert [one.item for one in table.fill(10)] == [23, 24]
     assert table.refused == {}
 
 
