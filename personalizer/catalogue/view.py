@@ -16,6 +16,7 @@ __all__ = ["CatalogueView", "News", "model_goods", "view_of"]
 
 ELSEWHERE: Final = ""  # no placement is called so
 MOST_PLACEMENTS: Final = 100  # whose answers are kept, a byte an item each
+LEAST_MARGIN: Final = 0.01  # of the price: 0 would say that nobody knows, and a loss is not worth what is usual
 OUT_OF_STOCK: Final = AVAILABILITIES.index("out_of_stock")
 # Rows that changed since the model's copy, by item id; None for a row that is gone.
 News = Mapping[str, bytes | None]
@@ -136,12 +137,12 @@ def _price(goods: Goods, now_s: int) -> NDArray[np.float32]:
 
 
 def _value(price: NDArray[np.float32], regular: NDArray[np.float32], cost: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Margin at the price of now, never below 0; price × the median share of margin where the cost is not known."""
-    margin = price - cost
+    """Margin at the price of now, a hundredth of it at least; without a cost, price × the median share of margin."""
+    margin = np.maximum(price - cost, price * np.float32(LEAST_MARGIN))
     rates = ((regular - cost) / np.where(regular > 0, regular, np.nan))[~np.isnan(cost)]
     rates = rates[~np.isnan(rates)]
-    usual = float(np.clip(np.median(rates), 0.01, 1)) if len(rates) else 1.0
-    value = np.maximum(np.where(np.isnan(margin), price * np.float32(usual), margin), 0)
+    usual = float(np.clip(np.median(rates), LEAST_MARGIN, 1)) if len(rates) else 1.0
+    value = np.where(np.isnan(margin), price * np.float32(usual), margin)
     known = value[~np.isnan(value)]
     return np.where(np.isnan(value), np.median(known) if len(known) else 1.0, value).astype(np.float32)
 
@@ -164,7 +165,8 @@ def _with_news(
     changed = goods_of(facts)
     by_item = {name: _put(getattr(goods, name), items, getattr(changed, name)) for name in _TAKEN}
     category_of = _put(model.category_of, items, _categories(model, facts))
-    rules = {item: rule for item, rule in rules.items() if item not in set(items)}
+    again = set(items)
+    rules = {item: rule for item, rule in rules.items() if item not in again}
     rules |= {
         item: (frozenset(entry.placements), frozenset(entry.excluded_placements))
         for item, entry in zip(items, facts, strict=True)

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from personalizer.models.model import Model
 from personalizer.train import learn
 from tests.personalizer.catalogue.shelf import euros
 from tests.personalizer.planted import NOW_MS, planted_model
+from tests.personalizer.shops import item
 
 NOW_S = NOW_MS // 1000
 MODEL = planted_model()
@@ -70,7 +73,7 @@ def test_a_sale_holds_between_its_dates_and_the_view_says_when_to_look_again() -
 def test_where_the_cost_is_unknown_the_usual_margin_is_taken() -> None:
     view = seen({"lamp": euros(100, cost_micros=80_000_000), "rug": euros(50), "bulb": euros(10, cost_micros=12_000_000)})
     # Shares of margin are 0.2 and -0.2: the median is 0, and nothing is taken to be worth nothing at all.
-    assert (view.value[number("lamp")], view.value[number("bulb")]) == (20, 0)
+    assert (view.value[number("lamp")], view.value[number("bulb")]) == (20, pytest.approx(0.1))
     assert view.value[number("rug")] == pytest.approx(0.5)
 
 
@@ -121,3 +124,20 @@ def test_an_empty_model_has_an_empty_view() -> None:
     nothing = Interactions(np.zeros(0, np.uint64), np.zeros(0, np.int32), *(np.zeros(0, np.float32),) * 3)
     view = seen({"lamp": euros(10)}, model=learn(Items([], np.zeros((0, 3))), nothing, Parameters()))
     assert view.sellable.shape == view.price.shape == view.value.shape == (0,)
+
+
+@pytest.mark.parametrize("cost", [10, 15])
+def test_what_is_sold_at_cost_or_below_is_worth_little_but_not_unknown(cost: int) -> None:
+    view = seen({"lamp": euros(10, cost_micros=cost * 1_000_000), "rug": euros(50, cost_micros=20_000_000)})
+    assert view.value[number("lamp")] == pytest.approx(0.1)
+
+
+def test_many_items_with_rules_may_change_at_once() -> None:
+    facts = [item(f"i{place:04}", placements=("home",)) for place in range(8000)]
+    nothing = Interactions(np.zeros(0, np.uint64), np.zeros(0, np.int32), *(np.zeros(0, np.float32),) * 3)
+    model = learn(Items(facts, np.zeros((len(facts), 3))), nothing, Parameters())
+    row = euros(10, placements=("cart",))
+    began = time.process_time()
+    view = seen({entry.item_id: row for entry in facts}, model=model)
+    assert time.process_time() - began < 1.5
+    assert view.offerable("cart").all()
