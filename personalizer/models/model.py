@@ -263,5 +263,9 @@ def places_of(names: Names, wanted: Names) -> Items:
     """The place of each wanted name among sorted names, UNKNOWN where it is not there; shape (wanted,)."""
     if not len(names):
         return np.full(len(wanted), UNKNOWN, np.int32)
+    if wanted.dtype.itemsize > names.dtype.itemsize:
+        # A name longer than all makes NumPy widen a copy of all of them, and it comes from whoever asks.
+        fits = np.char.str_len(wanted) <= names.dtype.itemsize
+        return np.where(fits, places_of(names, wanted.astype(names.dtype)), UNKNOWN).astype(np.int32)
     places = np.minimum(np.searchsorted(names, wanted), len(names) - 1)
     return np.where(names[places] == wanted, places, UNKNOWN).astype(np.int32)

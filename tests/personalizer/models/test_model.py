@@ -1,5 +1,6 @@
 """Names, ragged rows and facts as arrays."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,16 @@ def test_finds_each_name_at_its_place() -> None:
 @pytest.mark.parametrize("wanted", ["", "aa", "zzz", "b" * 200, "ö"])
 def test_answers_unknown_for_a_name_that_is_not_there(wanted: str) -> None:
     assert find(sorted_names(["b", "ä", "a", "bb"]), ["b", wanted]) == [1, UNKNOWN]
+
+
+def test_a_name_longer_than_all_costs_no_copy_of_them() -> None:
+    names = sorted_names([f"i{number:05}" for number in range(20_000)])
+    tracemalloc.start()
+    try:
+        assert find(names, ["i00007", "i00007" * 60, "i0000799"]) == [7, UNKNOWN, UNKNOWN]
+        assert tracemalloc.get_traced_memory()[1] < 50_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_finds_nothing_among_no_names() -> None:
