@@ -30,6 +30,7 @@ log = logging.getLogger("baliza.train")
 
 MOST_OFFERS: Final = 2_000_000  # given out; of more than these, a share of the decisions is read
 MOST_OF_VISITOR: Final = 2_000  # nobody sees more in earnest, and nobody may decide alone what others are offered
+MOST_PLACEMENTS: Final = 200  # of others it is learned as of one that was never met
 MOST_WEIGHT: Final = 1_000.0
 SETTLED_MS: Final = 120_000  # a click comes later than its offer, and both take a moment to arrive
 ROWS_AT_ONCE: Final = 20_000
@@ -129,7 +130,7 @@ def _told(found: tuple[Shown, Floats]) -> Shown:
     blind = np.bincount(shown.placement, unseen, size) > np.bincount(shown.placement, shown.clicked, size)
     for place in np.flatnonzero(blind):
         log.warning("nothing is learned of %s: its clicks come without offer_shown", shown.placements[place])
-    return shown.part(~blind[shown.placement] & (shown.shown > 0))
+    return shown.part(~blind[shown.placement] & (shown.shown > 0)).busiest(MOST_PLACEMENTS)
 
 
 def _table(shown: Shown, answers: Sequence[Any], name: str) -> Floats:

@@ -9,7 +9,7 @@ Agarwal, Zaitsev, Wang et al. (WSDM 2019) call harvesting interventions: an item
 list. The maximum is found by minorization (Hunter 2004); pseudo-clicks draw it to a prior (Gamma).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -62,6 +62,18 @@ class Shown:
         """The chosen rows."""
         arrays = ("placement", "source", "item", "rank", "bin", "belief", "explored", "shown", "clicked", "weight")
         return Shown(self.placements, self.sources, *(getattr(self, name)[chosen] for name in arrays))
+
+    def busiest(self, most: int) -> "Shown":
+        """Only the `most` placements that were shown most: whoever asks makes names up, and each costs its learning."""
+        size = len(self.placements)
+        if size <= most:
+            return self
+        times = np.bincount(self.placement, self.shown, size)
+        kept = np.sort(np.argsort(-times, kind="stable")[:most])
+        place = np.full(size, -1)
+        place[kept] = np.arange(most)
+        part = self.part(place[self.placement] >= 0)
+        return replace(part, placements=tuple(self.placements[n] for n in kept), placement=place[part.placement])
 
 
 def examinations(shown: Shown) -> Floats:

@@ -110,3 +110,16 @@ def test_weights_count_as_many_as_they_are_worth() -> None:
     weight = evened(np.array([1.0, 9.0]), np.array([9.0, 1.0]))
     assert (weight * [9, 1]).sum() == pytest.approx(18**2 / 90)
     assert evened(np.zeros(0), np.zeros(0)).shape == (0,)
+
+
+def test_names_that_somebody_made_up_do_not_crowd_out_what_is_shown() -> None:
+    names = tuple(sorted(["home", *(f"made-up-{n}" for n in range(300))]))
+    n = len(names)
+    one, times = np.ones(n, np.int64), np.where(np.array(names) == "home", 50.0, 1.0)
+    shown = Shown(
+        names, ("s",), np.arange(n), one * 0, one * 0, one, one, one, one > 1, times, times / 2, np.ones(n)
+    )  # fmt: skip
+    found = shown.busiest(20)
+    assert len(found.placements) == len(found) == 20
+    assert found.shown[found.placement == found.placements.index("home")].tolist() == [50]
+    assert shown.busiest(n) is shown
