@@ -9,6 +9,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,7 @@ from personalizer.models.versions import CURRENT, HELD, META, ModelVersions
 __all__ = ["BrokenModel", "ModelStore"]
 
 KEPT: Final = 3
+DRAFT_S: Final = 24 * 3600.0  # no training takes so long
 
 log = logging.getLogger("baliza.models")
 
@@ -95,7 +97,7 @@ class ModelStore(ModelVersions):
             raise
         if serve and not self.held(site):
             self._point_to(folder, version)
-        self._prune(site)
+        self._prune(site, now.timestamp())
         return version
 
     @staticmethod
@@ -112,8 +114,13 @@ class ModelStore(ModelVersions):
         _write_durably(draft, version.encode())
         draft.replace(folder / CURRENT)
 
-    def _prune(self, site: str) -> None:
+    def _prune(self, site: str, now_s: float) -> None:
         current = self.current(site)
+        # Whoever is killed while writing, for want of memory say, leaves a model's worth of files.
+        for draft in (self.model_dir / site).glob(".[0-9]*"):
+            with suppress(FileNotFoundError):
+                if now_s - draft.stat().st_mtime > DRAFT_S:
+                    shutil.rmtree(draft, ignore_errors=True)
         for version in self.versions(site)[:-KEPT]:
             if version != current:
                 shutil.rmtree(self.model_dir / site / version, ignore_errors=True)

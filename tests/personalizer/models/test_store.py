@@ -1,6 +1,7 @@
 """Model files: whole or not at all."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -139,3 +140,13 @@ def test_holds_nothing_that_it_does_not_have_or_cannot_read(store: ModelStore) -
     with pytest.raises(BrokenModel, match="cannot be read"):
         store.hold("demo", broken)
     assert (store.current("demo"), store.held("demo")) == (good, None)
+
+
+def test_what_a_killed_training_left_half_written_goes_the_day_after(store: ModelStore) -> None:
+    save(store)
+    for age_s in (60, 90_000):
+        draft = store.model_dir / "demo" / f".20261120T{age_s:06}.000000Z-0.{age_s}"
+        draft.mkdir()
+        os.utime(draft, (NOW.timestamp() - age_s,) * 2)
+    save(store)
+    assert [draft.suffix for draft in store.model_dir.glob("demo/.2*")] == [".60"]
