@@ -4,6 +4,7 @@ A feed wins over events, field by field: what the feed does not say is learned f
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -26,6 +27,7 @@ __all__ = [
     "item_facts",
     "joined_facts",
     "merged_item",
+    "usual_currency",
 ]
 
 LEVELS: Final = " > "  # stands between the levels of a category
@@ -124,17 +126,23 @@ def goods_of(
     complete: bool = False,
     epoch: bytes = b"",
     copied: NDArray[np.int64] | None = None,
+    currency: str | None = None,
 ) -> Goods:
-    """The arrays of facts as stored (not after at()), which come in the order of their ids' bytes."""
+    """The arrays of facts as stored (not after at()), which come in the order of their ids' bytes.
+
+    currency: of the amounts that count, by default usual_currency(); others would be compared with them as if they were.
+    """
     digests = digests or {}
+    counted = currency if currency is not None else usual_currency(facts)
+    priced = [entry if entry.currency in (counted, "") else _NO_MONEY for entry in facts]
     variants = sorted_names([entry.variant_of for entry in facts if entry.variant_of])
     placed = [number for number, entry in enumerate(facts) if entry.placements or entry.excluded_placements]
     return Goods(
-        price=_money([entry.price_micros for entry in facts]),
-        sale_price=_money([entry.sale_price_micros for entry in facts]),
+        price=_money([entry.price_micros for entry in priced]),
+        sale_price=_money([entry.sale_price_micros for entry in priced]),
         sale_from_s=_instants([entry.sale_from_ms for entry in facts], 0),
         sale_until_s=_instants([entry.sale_until_ms for entry in facts], NEVER),
-        cost=_money([_cost(entry) for entry in facts]),
+        cost=_money([_cost(entry) for entry in priced]),
         availability=np.array([AVAILABILITIES.index(entry.availability) for entry in facts], np.uint8),
         expires_s=_instants([entry.expires_ms for entry in facts], NEVER),
         first_seen_s=_instants([entry.first_seen_ms for entry in facts], 0),
@@ -149,6 +157,15 @@ def goods_of(
         epoch=np.frombuffer(epoch, np.uint8),
         copied=np.zeros((0, 2), np.int64) if copied is None else copied,
     )
+
+
+def usual_currency(facts: Iterable[ItemFacts]) -> str:
+    """The currency of most prices, the first by name of several; empty where nobody said one."""
+    counts = Counter(entry.currency for entry in facts if entry.price_micros is not None and entry.currency)
+    return min(counts, key=lambda name: (-counts[name], name), default="")
+
+
+_NO_MONEY: Final = ItemFacts("", "", "", None, "", "", "")
 
 
 def _cost(entry: ItemFacts) -> int | None:

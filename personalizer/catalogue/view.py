@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from personalizer.catalogue.item import decode_item, first_level, goods_of, item_facts
+from personalizer.catalogue.item import decode_item, first_level, goods_of, item_facts, usual_currency
 from personalizer.models.goods import AVAILABILITIES, NEVER, UNKNOWN, Goods
 from personalizer.models.model import ItemFacts, Model, find
 
@@ -18,6 +18,7 @@ ELSEWHERE: Final = ""  # no placement is called so
 MOST_PLACEMENTS: Final = 100  # whose answers are kept, a byte an item each
 LEAST_MARGIN: Final = 0.01  # of the price: 0 would say that nobody knows, and a loss is not worth what is usual
 OUT_OF_STOCK: Final = AVAILABILITIES.index("out_of_stock")
+CURRENCY_SAMPLE: Final = 200  # items
 # Rows that changed since the model's copy, by item id; None for a row that is gone.
 News = Mapping[str, bytes | None]
 
@@ -162,7 +163,7 @@ def _with_news(
     ids = list(news)
     met = [(item, item_id) for item, item_id in zip(model.find_items(ids), ids, strict=True) if item != UNKNOWN]
     facts, items = _changed_facts(model, news, met)
-    changed = goods_of(facts)
+    changed = goods_of(facts, currency=_currency(model) or None)
     by_item = {name: _put(getattr(goods, name), items, getattr(changed, name)) for name in _TAKEN}
     category_of = _put(model.category_of, items, _categories(model, facts))
     again = set(items)
@@ -195,6 +196,12 @@ def _put(array: NDArray[Any], items: list[int], values: NDArray[Any]) -> NDArray
     changed = array.copy()
     changed[items] = values
     return changed
+
+
+def _currency(model: Model) -> str:
+    """That of most of the model's prices, by a sample: it is asked at every change of the catalogue."""
+    step = max(1, len(model) // CURRENCY_SAMPLE)
+    return usual_currency(model.facts(item) for item in range(0, len(model), step))
 
 
 def _categories(model: Model, facts: list[ItemFacts]) -> NDArray[np.int32]:

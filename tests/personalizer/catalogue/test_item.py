@@ -9,6 +9,7 @@ from personalizer.catalogue.item import (
     item_facts,
     joined_facts,
     merged_item,
+    usual_currency,
 )
 from personalizer.models.goods import NEVER
 from personalizer.models.model import ItemFacts
@@ -68,3 +69,12 @@ def test_arrays_say_what_facts_say() -> None:
     assert np.isnan(goods.price[1])
     assert (goods.sale_from_s.tolist(), goods.sale_until_s.tolist()) == ([1, 0], [2, NEVER])
     assert (goods.listed.tolist(), goods.digest.tolist(), goods.consumable.tolist()) == ([True, False], [7, 0], [0, -1])
+
+
+def test_amounts_of_another_currency_are_not_compared() -> None:
+    euros, yen = item_facts("lamp", ROW), ItemFacts("rug", "Rug", "", 5_000_000_000, "JPY", "", "")
+    assert usual_currency([euros, yen, euros]) == "EUR"
+    goods = goods_of([euros, yen], currency="EUR")
+    assert (goods.price[0], goods.cost[0]) == (40, 25)
+    assert np.isnan(goods.price[1])
+    assert usual_currency([]) == ""

@@ -141,3 +141,10 @@ def test_many_items_with_rules_may_change_at_once() -> None:
     view = seen({entry.item_id: row for entry in facts}, model=model)
     assert time.process_time() - began < 1.5
     assert view.offerable("cart").all()
+
+
+def test_a_row_in_another_currency_is_worth_what_is_usual() -> None:
+    view = seen({"lamp": CatalogueItem(currency="JPY", price_micros=5_000_000_000)})
+    assert np.isnan(view.price[number("lamp")])
+    assert view.value[number("lamp")] == pytest.approx(39.9)
+    assert str(view.facts(number("lamp")).price) == "5000.00"
