@@ -26,6 +26,9 @@ __all__ = ["Clicks", "DayFiles", "DayKey", "read_clicks"]
 FORMAT: Final = 1
 ROWS_AT_ONCE: Final = 50_000
 
+# Of (session, item, kind, time in ms).
+Rows = Sequence[tuple[int, str, int, int]]
+
 log = logging.getLogger("baliza.train")
 
 
@@ -167,29 +170,30 @@ def read_clicks(
     return Clicks.joined(parts)
 
 
-def _rows(history: History, asked: Mapping[str, Any]) -> Iterator[tuple[int, str, int, int]]:
-    """The rows of a day, one chunk in memory at a time."""
+def _rows(history: History, asked: Mapping[str, Any]) -> Iterator[Rows]:
+    """The rows of a day in chunks."""
     rows = call(lambda: history.client().execute_iter(query("train_clicks"), asked, chunk_size=ROWS_AT_ONCE))
     while chunk := call(lambda: next(rows, None)):
-        yield from chunk
+        yield chunk
 
 
-def _clicks(rows: Iterator[tuple[int, str, int, int]]) -> Clicks:
-    """Rows of (session, item, kind, time) as arrays. The bytes of ids are kept, as in the model."""
+def _clicks(chunks: Iterator[Rows]) -> Clicks:
+    """Rows of (session, item, kind, time) as arrays, a tenth of their size. The bytes of ids are kept, as in the model."""
     place_of: dict[str, int] = {}
-    table = [(session, place_of.setdefault(item, len(place_of)), kind, at) for session, item, kind, at in rows if item]
-    if not table:
+    parts = [_columns(rows, place_of) for rows in chunks]
+    if not place_of:
         return Clicks.none()
-    sessions, items, kinds, times = zip(*table, strict=True)
+    sessions, items, kinds, times = (np.concatenate(column) for column in zip(*parts, strict=True))
     names = np.array([name.encode() for name in place_of], np.bytes_)
     order = np.argsort(names)
     place = np.empty(len(names), np.int32)
     place[order] = np.arange(len(names), dtype=np.int32)
-    found = Clicks(
-        names[order],
-        np.array(sessions, np.uint64),
-        place[np.array(items)],
-        np.array(kinds, np.uint8),
-        np.array(times, np.int64),
-    )
-    return Clicks.joined([found])
+    return Clicks.joined([Clicks(names[order], sessions, place[items], kinds, times)])
+
+
+def _columns(rows: Rows, place_of: dict[str, int]) -> tuple[NDArray[Any], ...]:
+    """A chunk as arrays; place_of: item → number, goes on growing."""
+    table = [(session, place_of.setdefault(item, len(place_of)), kind, at) for session, item, kind, at in rows if item]
+    columns = zip(*table, strict=True) if table else [()] * 4
+    kinds = (np.uint64, np.int32, np.uint8, np.int64)
+    return tuple(np.array(column, kind) for column, kind in zip(columns, kinds, strict=True))

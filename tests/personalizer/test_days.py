@@ -1,6 +1,7 @@
 """The history by day: read once, read again when it changed."""
 
 import logging
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from baliza.stores import History
-from personalizer.days import Clicks, DayFiles, DayKey, read_clicks
+from personalizer.days import Clicks, DayFiles, DayKey, _clicks, read_clicks
 from tests.personalizer.planted import NOW
 from tests.support.rows import event_row, insert_events
 
@@ -184,3 +185,18 @@ def test_of_a_long_session_stays_what_tells_most(history: History, read: Reading
     insert_events(history, [row(f"item-{n}", at + timedelta(seconds=n)) for n in range(9)])
     insert_events(history, [row("lamp", at + timedelta(minutes=9), type="purchase")])
     assert [item for item, _, _ in told(read(max_clicks=3))] == ["item-0", "item-1", "lamp"]
+
+
+def test_a_large_day_is_not_held_as_objects() -> None:
+    def chunks() -> Iterator[list[tuple[int, str, int, int]]]:
+        for begin in range(0, 200_000, 10_000):
+            yield [
+                (2**63 + row // 5, f"item-{row % 100}", 0, 1_700_000_000_000 + row) for row in range(begin, begin + 10_000)
+            ]
+
+    tracemalloc.start()
+    try:
+        assert len(_clicks(chunks())) == 200_000
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
