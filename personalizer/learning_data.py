@@ -50,6 +50,7 @@ class Parameters:
     half_life_days: float = 14.0
     sellers: int = 500
     sellers_per_category: int = 100
+    most_items: int = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def read_items(history: History, site: Site, span: Span, parameters: Parameters)
         "until_ms": span.until_ms,
         "origins": list(site.origins),
         "trust_browser": int(site.trust_browser),
+        "most_items": parameters.most_items,
         "half_life_ms": int(parameters.half_life_days * DAY_MS),
     }
     rows = [row for chunk in _stream(history, query("train_items"), asked) for row in chunk]

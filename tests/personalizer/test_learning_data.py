@@ -48,6 +48,14 @@ def test_takes_what_was_said_last(history: History, settings: Settings) -> None:
 
 
 @pytest.mark.clickhouse
+def test_of_too_many_items_those_stay_that_most_was_done_with(history: History, settings: Settings) -> None:
+    made_up = [view(1, items=[(f"made-up-{n}", "", "1", 1)]) for n in range(3)]
+    insert_events(history, [*made_up, view(1), view(2, items=[("rug", "", "7", 1)], type="purchase"), view(2)])
+    read = read_items(history, SITE, read_span(history, settings, SITE, NOW), Parameters(most_items=2))
+    assert [fact.item_id for fact in read.facts] == ["lamp", "rug"]
+
+
+@pytest.mark.clickhouse
 def test_the_price_of_a_purchase_counts_only_when_there_is_no_other(history: History, settings: Settings) -> None:
     bought = [("lamp", "light", "5", 1), ("rug", "floors", "7", 1)]
     read = items(history, settings, view(5), view(1, type="purchase", items=bought))
