@@ -28,6 +28,8 @@ __all__ = ["SLOW_PAUSE_S", "Clocks", "Decider"]
 LAST_START: Final = 0.8
 # A model that took longer than the budget is left alone for so long: its pages may be on their way from a slow disk.
 SLOW_PAUSE_S: Final = 1.0
+# As sessions end by default: what an earlier visit was for says nothing of this one, nor of an e-mail.
+VISIT_OVER_MS: Final = 1_800_000
 
 log = logging.getLogger("baliza.personalizer")
 _counted: Final = {name: OFFERS.labels(name) for name in ("none", "no_model", "no_profile", "store_down", "too_slow")}
@@ -126,6 +128,8 @@ class Decider:
 
     def _purposes(self, site: Site, profile: VisitorProfile | None, now_ms: int) -> Purposes:
         if profile is None:
+            return NOT_KNOWN
+        if profile.session is not None and now_ms - profile.session.ended_at > VISIT_OVER_MS:
             return NOT_KNOWN
         model = self._readiness.get(site.name) if self._readiness else None
         likely = assess(profile, now_ms, model).purposes

@@ -23,7 +23,7 @@ from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
 from personalizer.profiles import ProfileReader
 from personalizer.situation import Candidate
-from schema.profile import VisitorProfile
+from schema.profile import LiveSession, VisitorProfile
 from tests.personalizer.planted import NOW, NOW_MS, planted_model, profile
 
 SITE = Site("demo", "pk_demo", digest("sk_demo"), offer_explore=0.0)
@@ -177,6 +177,16 @@ def test_readiness_is_asked_of_the_live_session(shelf: ModelShelf) -> None:
     explained = maker.of_profile(SITE, asked, profile(cart=["lamp"]), True, None, time.monotonic())
     assert isinstance(explained.purposes, dict)
     assert sum(explained.purposes.values()) == pytest.approx(1)
+
+
+def test_what_an_earlier_visit_was_for_is_over(shelf: ModelShelf) -> None:
+    maker, asked = decider(shelf), replace_explain(ASKED)
+    for ago_s, buys in ((60, True), (86_400, False)):
+        who, at = profile(bought=["lamp"]), NOW_MS - ago_s * 1000
+        who.session = LiveSession("s", at, at, at, 5, 3, 2, 0, 1, [], "", "", "", [])
+        purposes = maker.of_profile(SITE, asked, who, True, None, time.monotonic()).purposes
+        assert isinstance(purposes, dict)
+        assert (purposes["buy"] > 0.9) is buys
 
 
 def replace_explain(asked: Asked) -> Asked:
