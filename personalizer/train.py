@@ -41,6 +41,7 @@ __all__ = ["Trained", "Wish", "learn", "train"]
 
 DEFAULTS: Final = Parameters()
 SEED: Final = 1  # the same history gives the same model
+RECENT_MS: Final = 3 * 24 * 3600 * 1000
 DAYS: Final = "days"  # folder of a site's day files, beside its models
 
 log = logging.getLogger("baliza.train")
@@ -184,9 +185,17 @@ def _judged(
     trial = tried(model.next_item, model.item_ids, witnesses)
     if before is None or before.model.next_item is None or wish.force:
         return trial.figures(), ""
-    fewer = shrunk(span.sessions, int(before.meta.get("counts", {}).get("sessions", 0)))
+    fewer = shrunk(span.sessions, int(before.meta.get("counts", {}).get("sessions", 0))) if _recent(before, span) else ""
     worse = refusal(trial, tried(before.model.next_item, before.model.item_ids, witnesses))
     return trial.figures(), fewer or worse
+
+
+def _recent(before: Before, span: Span) -> bool:
+    """Whether it was trained so lately that its history is still that of now; a shop may well halve in time."""
+    if "trained_at" not in before.meta:
+        return True
+    trained = datetime.fromisoformat(str(before.meta["trained_at"]))
+    return span.until_ms - trained.timestamp() * 1000 < RECENT_MS
 
 
 def _origin(full: bool, before: Before | None, now: datetime) -> dict[str, object]:

@@ -176,6 +176,7 @@ def test_a_history_that_lost_most_of_its_sessions_teaches_nobody(history: Histor
     history.rows("DELETE FROM events WHERE visitor_id > 'c-3'")
     assert "the history holds" in again(history, settings, 15).refused
     assert ModelStore(settings.model_dir).current("demo") == good.version
+    assert again(history, settings, 4 * 24 * 60).refused == "", "a shop that stays small has a model of now again"
 
 
 def test_a_model_that_cannot_be_read_is_no_reason_to_fail(
