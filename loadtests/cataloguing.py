@@ -25,9 +25,9 @@ from baliza.sites import add_site
 from personalizer.catalogue.item import CatalogueItem, encode_item
 from personalizer.catalogue.live import LiveCatalogue
 from personalizer.catalogue.store import CatalogueStore
-from personalizer.learning_data import Interactions, Items, Parameters, with_catalogue
+from personalizer.learning.history import Interactions, Items, Parameters, with_catalogue
+from personalizer.learning.train import learn
 from personalizer.models.model import Model
-from personalizer.train import learn
 
 __all__ = ["feed_lines", "main"]
 

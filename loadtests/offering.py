@@ -14,7 +14,7 @@ from loadtests.payloads import offers_asked
 from loadtests.processes import cpu_s, load_core
 from loadtests.servers import Box, Server
 from loadtests.steady import Curve, Point
-from personalizer.train import Trained, train
+from personalizer.learning.train import Trained, train
 
 __all__ = ["PART", "has_offers", "measure"]
 

@@ -35,8 +35,8 @@ from loadtests.servers import Box, Server, answers_204, box, empty_flask
 from loadtests.steady import Curve
 from personalizer.evaluation.log import read_log
 from personalizer.evaluation.split import split_of
+from personalizer.learning.train import Trained, train
 from personalizer.models.behaviour import VIEW, Behaviour
-from personalizer.train import Trained, train
 
 __all__ = ["CPU", "P90", "PART", "Visit", "asked", "fill", "main", "measure", "shop"]
 

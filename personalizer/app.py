@@ -17,16 +17,16 @@ from baliza.readiness.files import ReadinessShelf
 from baliza.settings import Settings
 from baliza.sites import SiteRegistry
 from baliza.stores import RedisClient, call
-from personalizer.batch import Batches
-from personalizer.breaker import Breaker
-from personalizer.cart_reader import CartReader
-from personalizer.carts import Place
-from personalizer.deciding import Clocks, Decider
+from personalizer.carts.cart import Place
+from personalizer.carts.reader import CartReader
 from personalizer.feedback.log import DecisionLog
-from personalizer.insights import Insights, own_view
 from personalizer.models.shelf import ModelShelf
-from personalizer.offers import OFFERS_PATH, OffersFirst, encode_exactly
-from personalizer.profiles import KnownSites, ProfileReader
+from personalizer.offers.batch import Batches
+from personalizer.offers.breaker import Breaker
+from personalizer.offers.deciding import Clocks, Decider
+from personalizer.offers.endpoint import OFFERS_PATH, OffersFirst, encode_exactly
+from personalizer.offers.insights import Insights, own_view
+from personalizer.offers.profiles import KnownSites, ProfileReader
 
 __all__ = ["create_app", "exact_json"]
 

@@ -9,10 +9,10 @@ from baliza.http import Probe
 from baliza.loops import run_loop
 from baliza.metrics import read_with
 from baliza.settings import Settings
+from personalizer.carts.retarget import serve_retargeting as retargeting_loop
 from personalizer.feedback.carrier import serve_carrier
 from personalizer.feedback.gauges import DecisionGauges
-from personalizer.retarget import serve_retargeting as retargeting_loop
-from personalizer.trainer import serve_trainer as training_loop
+from personalizer.learning.trainer import serve_trainer as training_loop
 
 STOP_WITHIN_S: Final = 10.0  # what is cut off is carried by the next one
 

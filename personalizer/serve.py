@@ -19,11 +19,11 @@ from personalizer.catalogue.live import LiveCatalogue
 from personalizer.catalogue.store import CatalogueStore
 from personalizer.feedback.app import add_responses
 from personalizer.feedback.log import DecisionLog
-from personalizer.insights import Insights
 from personalizer.models.model import Model
 from personalizer.models.next_item.compiled import COMPILED, keep_at_hand
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
+from personalizer.offers.insights import Insights
 
 # Of an offer's budget the live store may use so much; the rest is for deciding without it.
 STORE_SHARE: Final = 0.5

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from baliza.errors import BadRequest
 from personalizer.catalogue.item import LEVELS
-from personalizer.learning_data import shop_address
+from personalizer.learning.history import shop_address
 from personalizer.models.goods import KINDS
 from schema.currencies import CURRENCIES
 from schema.events import MAX_MONEY, to_micros

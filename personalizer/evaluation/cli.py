@@ -17,8 +17,6 @@ from baliza.errors import NotFound
 from baliza.settings import load_settings
 from baliza.sites import Site, load_sites
 from baliza.stores import History, call
-from personalizer import learning_data
-from personalizer.days import DayFiles
 from personalizer.evaluation.history import read_split
 from personalizer.evaluation.log import read_log
 from personalizer.evaluation.models import MODELS, OURS, evaluated, worth_playing
@@ -27,7 +25,9 @@ from personalizer.evaluation.protocol import Played
 from personalizer.evaluation.scores import SEED, Evaluated, plain
 from personalizer.evaluation.split import Split, split_of
 from personalizer.evaluation.tables import cart_table, compared, remarks, score_table
-from personalizer.train import DAYS
+from personalizer.learning import history as learning_data
+from personalizer.learning.days import DayFiles
+from personalizer.learning.train import DAYS
 
 __all__ = ["evaluate"]
 

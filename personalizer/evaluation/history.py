@@ -15,12 +15,12 @@ from baliza.errors import BalizaError
 from baliza.settings import Settings
 from baliza.sites import Site
 from baliza.stores import History
-from personalizer.days import Clicks, DayFiles, read_clicks
 from personalizer.evaluation.split import Split
-from personalizer.learning_data import Parameters, Progress, read_items
+from personalizer.learning.days import Clicks, DayFiles, read_clicks
+from personalizer.learning.history import Parameters, Progress, read_items
+from personalizer.learning.span import read_span
+from personalizer.learning.witnesses import behaviour_of
 from personalizer.models.model import find, sorted_names
-from personalizer.span import read_span
-from personalizer.witnesses import behaviour_of
 
 __all__ = ["MOST_SESSIONS", "TooYoung", "cut_of", "read_split", "split_clicks"]
 

@@ -9,7 +9,7 @@ from personalizer.evaluation.protocol import first_carts, play
 from personalizer.evaluation.ranker import Ranker
 from personalizer.evaluation.scores import SEED, Evaluated
 from personalizer.evaluation.split import Split
-from personalizer.learning_data import Progress
+from personalizer.learning.history import Progress
 from personalizer.models.behaviour import VIEW
 from personalizer.models.next_item import NextItem
 from personalizer.models.next_item.compiled import warm

@@ -14,9 +14,9 @@ from personalizer.feedback.learn import Assumed, learn
 from personalizer.feedback.position import Floats, Shown
 from personalizer.feedback.report import read_answers
 from personalizer.feedback.responses import BINS, LOWEST_LOG2, Responses
-from personalizer.ranking import RATES, TYPICAL
-from personalizer.situation import Reason
-from personalizer.span import Span
+from personalizer.learning.span import Span
+from personalizer.offers.ranking import RATES, TYPICAL
+from personalizer.offers.situation import Reason
 
 __all__ = ["learn_responses", "read_shown"]
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from baliza.settings import Settings
 from baliza.stores import RedisClient
-from personalizer.learning_data import Interactions, Items, Parameters
+from personalizer.learning.history import Interactions, Items, Parameters
+from personalizer.learning.train import learn
 from personalizer.models.model import ItemFacts, Model
-from personalizer.train import learn
 from schema import keys
 from schema.events import Event
 from schema.profile import BoughtItem, Cart, CartLine, Order, ViewedItem, VisitorProfile

@@ -8,17 +8,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from personalizer.answer import Offer, offers_of
 from personalizer.catalogue.item import goods_of
 from personalizer.catalogue.view import model_goods, view_of
-from personalizer.decision import Dial, decide
 from personalizer.feedback.responses import Responses
-from personalizer.insight import Insight, insight_of
-from personalizer.learning_data import Interactions, Items, Parameters
+from personalizer.learning.history import Interactions, Items, Parameters
+from personalizer.learning.repeats import habits_of
+from personalizer.learning.train import learn
 from personalizer.models.model import ItemFacts, Model
-from personalizer.repeats import habits_of
-from personalizer.situation import Question
-from personalizer.train import learn
+from personalizer.offers.answer import Offer, offers_of
+from personalizer.offers.decision import Dial, decide
+from personalizer.offers.insight import Insight, insight_of
+from personalizer.offers.situation import Question
 from tests.personalizer.planted import BOUGHT, NOW_MS, SHOP, VIEWED
 
 DAY_MS = 86_400_000

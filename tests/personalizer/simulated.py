@@ -14,13 +14,13 @@ from demo.catalogue import PRODUCTS
 from demo.walks import history
 from personalizer.catalogue.item import goods_of
 from personalizer.catalogue.view import view_of
-from personalizer.insight import Insight, insight_of
-from personalizer.learning_data import Interactions, Items, Parameters
+from personalizer.learning.history import Interactions, Items, Parameters
+from personalizer.learning.repeats import habits_of
+from personalizer.learning.train import learn
 from personalizer.models.behaviour import CART, PURCHASE, VIEW, Behaviour
 from personalizer.models.model import ItemFacts, Model
 from personalizer.models.next_item import NextItem
-from personalizer.repeats import habits_of
-from personalizer.train import learn
+from personalizer.offers.insight import Insight, insight_of
 from tests.personalizer.planted import NOW, NOW_MS
 
 KINDS = {"view_item": VIEW, "add_to_cart": CART, "purchase": PURCHASE}

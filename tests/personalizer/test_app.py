@@ -157,7 +157,7 @@ def test_an_error_inside_never_reaches_the_shop(
     def fail(*_args: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("personalizer.deciding.decide", fail)
+    monkeypatch.setattr("personalizer.offers.deciding.decide", fail)
     answer = ask(client, visitor="v-1")
     assert (answer["offers"], answer["fallback"]) == ([], "no_model")
     assert "no offers for demo at default" in caplog.text

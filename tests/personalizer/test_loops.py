@@ -7,8 +7,8 @@ import pytest
 from baliza.settings import Settings
 from baliza.sites import Site
 from baliza.stores import History, RedisClient
+from personalizer.carts.retarget import ROLE
 from personalizer.models.store import ModelStore
-from personalizer.retarget import ROLE
 from schema import keys
 from tests.personalizer.planted import planted_history
 from tests.personalizer.processes import serving, wait

@@ -8,10 +8,10 @@ from random import Random
 import pytest
 
 from demo.catalogue import BY_ID
-from personalizer.answer import Offer, offers_of
-from personalizer.decision import Dial, decide
-from personalizer.insight import Insight
-from personalizer.situation import Question
+from personalizer.offers.answer import Offer, offers_of
+from personalizer.offers.decision import Dial, decide
+from personalizer.offers.insight import Insight
+from personalizer.offers.situation import Question
 from schema.profile import BoughtItem, Cart, CartLine, Order, ViewedItem, VisitorProfile
 from tests.personalizer.planted import NOW_MS
 from tests.personalizer.shops import DAY_MS, item, shop

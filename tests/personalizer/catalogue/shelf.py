@@ -7,7 +7,7 @@ import numpy as np
 
 from personalizer.catalogue.item import CatalogueItem, encode_item
 from personalizer.catalogue.store import CatalogueStore
-from personalizer.learning_data import Items, with_catalogue
+from personalizer.learning.history import Items, with_catalogue
 from personalizer.models.model import Model
 from tests.personalizer.planted import ITEMS, NOW_MS, fact, planted_model
 

@@ -5,10 +5,10 @@ import pytest
 
 from personalizer.catalogue.item import CatalogueItem, encode_item, item_facts
 from personalizer.catalogue.view import CatalogueView, News, model_goods, view_of
-from personalizer.learning_data import Interactions, Items, Parameters
+from personalizer.learning.history import Interactions, Items, Parameters
+from personalizer.learning.train import learn
 from personalizer.models.goods import NEVER, UNKNOWN
 from personalizer.models.model import Model
-from personalizer.train import learn
 from tests.personalizer.catalogue.shelf import euros
 from tests.personalizer.planted import NOW_MS, planted_model
 from tests.personalizer.shops import item

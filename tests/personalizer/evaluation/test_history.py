@@ -10,13 +10,13 @@ import pytest
 from baliza.settings import Settings
 from baliza.sites import Site
 from baliza.stores import History
-from personalizer.days import Clicks, DayFiles
 from personalizer.evaluation import history as cutting
 from personalizer.evaluation.history import TooYoung, cut_of, read_split, split_clicks
 from personalizer.evaluation.models import evaluated
 from personalizer.evaluation.split import Split
+from personalizer.learning.days import Clicks, DayFiles
+from tests.personalizer.learning.test_days import clicks
 from tests.personalizer.planted import NOW
-from tests.personalizer.test_days import clicks
 from tests.support.rows import event_row, insert_events
 
 SITE = Site("demo", "pk_demo", "", ("http://shop.test",))

@@ -48,7 +48,7 @@ class World:
         }
 
     def _diced(self, order: NDArray[np.intp], rng: np.random.Generator) -> tuple[NDArray[np.intp], Floats]:
-        """As personalizer.exploration does it: the lower half, each place by itself, from a pool of POOL."""
+        """As personalizer.offers.exploration does it: the lower half, each place by itself, from a pool of POOL."""
         lower = RANKS - RANKS // 2
         c = self.explored_share * RANKS / lower
         place, propensity = order[:, :RANKS].copy(), np.ones((len(order), RANKS))

@@ -14,12 +14,12 @@ from personalizer.feedback import history as module
 from personalizer.feedback.history import learn_responses, read_shown
 from personalizer.feedback.position import Shown
 from personalizer.feedback.responses import BINS, PRIOR_RATE, Responses, bin_of
-from personalizer.insight import insight_of
-from personalizer.insights import own_view
+from personalizer.learning.span import Span
 from personalizer.models.store import ModelStore
-from personalizer.ranking import RATES
-from personalizer.situation import Reason
-from personalizer.span import Span
+from personalizer.offers.insight import insight_of
+from personalizer.offers.insights import own_view
+from personalizer.offers.ranking import RATES
+from personalizer.offers.situation import Reason
 from tests.personalizer.feedback.records import logged_offer
 from tests.personalizer.feedback.simulated import SOURCES, World
 from tests.personalizer.feedback.told import NOW, START, bought, decide, offered, tell, told

@@ -1,0 +1,1 @@
+"""Carts: their state, which were left, and the loop that looks."""

@@ -1,0 +1,1 @@
+"""Learning: from the history to a model file, again and again."""

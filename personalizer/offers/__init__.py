@@ -1,0 +1,1 @@
+"""Offers: from a request to its answer. What decides is pure."""

@@ -1,0 +1,21 @@
+"""What an earlier visit left in the cart."""
+
+from typing import Final
+
+from personalizer.offers.insight import Insight
+from personalizer.offers.situation import Candidate, Reason, Situation
+
+__all__ = ["left_in_cart"]
+
+HALF_LIFE_S: Final = 5 * 24 * 3600.0
+STEP: Final = 0.9  # each line further back counts that much of the one after it
+MOST: Final = 10
+
+
+def left_in_cart(_known: Insight, situation: Situation) -> list[Candidate]:
+    """The lines, newest first: 0.9^place · 2^(-age / five days). Nothing to somebody who may not be this visitor."""
+    if not situation.left or not situation.own:
+        return []
+    recency = 0.5 ** (max(0.0, situation.cart_age_s) / HALF_LIFE_S)
+    lines = situation.cart[::-1][:MOST]
+    return [Candidate(item, recency * STEP**place, Reason.ABANDONED_CART) for place, item in enumerate(lines)]

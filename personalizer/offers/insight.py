@@ -1,0 +1,107 @@
+"""What is worked out of a model and its wares once, so that no request has to: typical values, arrivals, pieces. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from personalizer.catalogue.view import CatalogueView
+from personalizer.feedback.responses import BINS, CENTRES, LEAST_P, Responses
+from personalizer.models.goods import KINDS
+from personalizer.models.model import UNKNOWN, Model
+from personalizer.offers.ranking import RATES, TYPICAL
+from personalizer.offers.situation import Candidate, Reason
+
+__all__ = ["ARRIVAL_S", "PRODUCT", "Insight", "insight_of"]
+
+DAY_S: Final = 24 * 3600
+ARRIVAL_S: Final = 30 * DAY_S  # for so long a thing is new
+ENOUGH_VIEWS: Final = 30.0  # decayed views after which a new thing had its chance
+PER_CATEGORY: Final = 10
+MOST_PIECES: Final = 50
+MOST_PLACEMENTS: Final = 1000
+SAMPLE: Final = 20_000
+PRODUCT: Final = KINDS.index("product")
+
+
+@dataclass(frozen=True)
+class Insight:
+    """A model with its wares. median_value: of what is for sale, in major units. arrivals: category → items that are new
+    and had no chance yet, newest first; under UNKNOWN those of all categories. pieces: what is not a product.
+
+    responses: how visitors answered, as far as that was learned. sellers: lists that candidates.sellers made before.
+    """
+
+    model: Model
+    wares: CatalogueView
+    median_value: float
+    arrivals: Mapping[int, Sequence[int]]
+    pieces: Sequence[tuple[int, Reason]]
+    responses: Responses
+    sellers: dict[tuple[int, int, float], list[Candidate]] = field(default_factory=dict)
+    _rates: dict[str, Mapping[Reason, float]] = field(default_factory=dict)
+
+    def rates(self, placement: str) -> Mapping[Reason, float]:
+        """What a source's certainty is worth at this placement: as learned, else ranking.RATES."""
+        found = self._rates.get(placement)
+        if found is None:
+            found = _rates(self.responses, placement)
+            if len(self._rates) < MOST_PLACEMENTS:  # names come from whoever asks
+                self._rates[placement] = found
+        return found
+
+    def curve(self, placement: str, p_next: Sequence[float]) -> list[float]:
+        """How much likelier than usual a response is to what is next with these probabilities."""
+        curve = self.responses.curve[self.responses.row(placement)]
+        heights: list[float] = np.interp(np.log2(np.maximum(p_next, LEAST_P)), CENTRES, curve[:BINS]).tolist()
+        return heights
+
+
+def insight_of(model: Model, wares: CatalogueView, now_s: int, responses: Responses | None = None) -> Insight:
+    """Milliseconds for a million items; to be asked when the model or the catalogue changed."""
+    responses = responses or model.responses or Responses.prior(len(model))
+    return Insight(model, wares, _median(wares), _arrivals(model, wares, now_s), _pieces(wares), responses)
+
+
+def _rates(responses: Responses, placement: str) -> dict[Reason, float]:
+    """Of a source that was shown before, the learned rate of its offers; of the others the prior."""
+    row = responses.row(placement)
+    met = {name.decode(): column for column, name in enumerate(responses.sources.tolist())}
+    return {
+        reason: float(responses.rates[row, met[reason.value]]) / TYPICAL[reason] if reason.value in met else rate
+        for reason, rate in RATES.items()
+    }
+
+
+def _median(wares: CatalogueView) -> float:
+    """Of a sample: an exact one would cost more than it is worth."""
+    values = wares.value[:: max(1, len(wares.value) // SAMPLE)]
+    known = values[values > 0]
+    return float(np.median(known)) if len(known) else 1.0
+
+
+def _arrivals(model: Model, wares: CatalogueView, now_s: int) -> dict[int, list[int]]:
+    new = np.flatnonzero((wares.first_seen_s > now_s - ARRIVAL_S) & wares.sellable & (wares.kind == PRODUCT))
+    new = new[_views(model, new) < ENOUGH_VIEWS]
+    found: dict[int, list[int]] = {}
+    for item in new[np.argsort(-wares.first_seen_s[new], kind="stable")].tolist():
+        for category in {int(wares.category_of[item]), UNKNOWN}:
+            row = found.setdefault(category, [])
+            if len(row) < PER_CATEGORY:
+                row.append(item)
+    return found
+
+
+def _views(
+    model: Model, items: "np.ndarray[tuple[int], np.dtype[np.intp]]"
+) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+    """Decayed views. A model that did not count them knows at least what was never seen along with anything else."""
+    if model.habits is not None:
+        return model.habits.views[items]
+    return np.where(np.diff(model.viewed.starts)[items] == 0, 0, ENOUGH_VIEWS).astype(np.float32)
+
+
+def _pieces(wares: CatalogueView) -> list[tuple[int, Reason]]:
+    found = np.flatnonzero((wares.kind != PRODUCT) & wares.sellable)[:MOST_PIECES].tolist()
+    return [(item, Reason(KINDS[int(wares.kind[item])])) for item in found]

@@ -1,0 +1,180 @@
+"""What training reads from a real history."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from baliza.settings import Settings
+from baliza.sites import Site
+from baliza.stores import History
+from personalizer.catalogue.item import CatalogueItem, digest, encode_item
+from personalizer.catalogue.store import CatalogueCopy, CatalogueState
+from personalizer.learning.days import Clicks
+from personalizer.learning.history import (
+    Items,
+    Parameters,
+    interactions_of,
+    read_items,
+    shop_address,
+    with_catalogue,
+)
+from personalizer.learning.span import read_span
+from tests.personalizer.planted import NOW, fact
+from tests.support.rows import event_row, insert_events
+
+SITE = Site("demo", "pk_demo", "", ("http://shop.test",))
+LAMP = [("lamp", "light", "39.90", 1)]
+
+
+def view(hours: float = 1, **given: Any) -> dict[str, Any]:
+    given = {"type": "view_item", "items": LAMP, "page_url": "http://shop.test/p/lamp"} | given
+    return event_row(occurred_at=NOW - timedelta(hours=hours), **given)
+
+
+def items(history: History, settings: Settings, *rows: dict[str, Any], site: Site = SITE) -> Items:
+    insert_events(history, rows)
+    return read_items(history, site, read_span(history, settings, site, NOW), Parameters())
+
+
+@pytest.mark.clickhouse
+def test_takes_what_was_said_last(history: History, settings: Settings) -> None:
+    old = view(5, items=[("lamp", "old", "50", 1)], item_images=["http://cdn.test/lamp.png"])
+    facts = items(history, settings, old, view(1, currency="SEK", item_names=["Lamp Oslo"])).facts[0]
+    assert (facts.name, facts.category, str(facts.price), facts.currency) == ("Lamp Oslo", "light", "39.90", "SEK")
+    assert facts.image == "http://cdn.test/lamp.png"  # the later event said none
+
+
+@pytest.mark.clickhouse
+def test_of_too_many_items_those_stay_that_most_was_done_with(history: History, settings: Settings) -> None:
+    made_up = [view(1, items=[(f"made-up-{n}", "", "1", 1)]) for n in range(3)]
+    insert_events(history, [*made_up, view(1), view(2, items=[("rug", "", "7", 1)], type="purchase"), view(2)])
+    read = read_items(history, SITE, read_span(history, settings, SITE, NOW), Parameters(most_items=2))
+    assert [fact.item_id for fact in read.facts] == ["lamp", "rug"]
+
+
+@pytest.mark.clickhouse
+def test_the_price_of_a_purchase_counts_only_when_there_is_no_other(history: History, settings: Settings) -> None:
+    bought = [("lamp", "light", "5", 1), ("rug", "floors", "7", 1)]
+    read = items(history, settings, view(5), view(1, type="purchase", items=bought))
+    assert [str(fact.price) for fact in read.facts] == ["39.90", "7.00"]
+
+
+@pytest.mark.clickhouse
+def test_takes_the_page_of_a_single_item_when_the_item_has_no_address(history: History, settings: Settings) -> None:
+    both = view(1, items=[*LAMP, ("rug", "floors", "7", 1)], page_url="http://shop.test/list")
+    own = view(2, items=[("torch", "light", "9", 1)], item_urls=["http://shop.test/torch"])
+    read = items(history, settings, view(3, page_url="http://shop.test/p/lamp?id=7&utm_source=x#top"), both, own)
+    assert {fact.item_id: fact.url for fact in read.facts} == {
+        "lamp": "http://shop.test/p/lamp?id=7", "rug": "", "torch": "http://shop.test/torch",
+    }  # fmt: skip
+
+
+@pytest.mark.clickhouse
+def test_a_browser_cannot_send_shoppers_elsewhere(history: History, settings: Settings) -> None:
+    evil = view(1, item_urls=["http://evil.test/lamp"], page_url="http://evil.test/p")
+    assert items(history, settings, view(2), evil).facts[0].url == "http://shop.test/p/lamp"
+
+
+@pytest.mark.clickhouse
+def test_a_server_may_name_any_address(history: History, settings: Settings) -> None:
+    row = view(1, sender="server", item_urls=["https://other.test/lamp"])
+    assert items(history, settings, row).facts[0].url == "https://other.test/lamp"
+
+
+@pytest.mark.clickhouse
+def test_a_browser_sets_no_price_when_the_site_does_not_trust_it(history: History, settings: Settings) -> None:
+    careful = Site("demo", "pk_demo", "", ("http://shop.test",), trust_browser=False)
+    server = view(5, sender="server", items=[("lamp", "light", "45", 1)])
+    assert str(items(history, settings, server, view(1), site=careful).facts[0].price) == "45.00"
+
+
+@pytest.mark.clickhouse
+@pytest.mark.parametrize("price", ["24999000.5", "1000000000"])
+def test_a_price_in_a_small_currency_is_exact_and_no_overflow(history: History, settings: Settings, price: str) -> None:
+    dear = view(1, items=[("lamp", "light", price, 1)], currency="IDR")
+    assert items(history, settings, dear).facts[0].price == Decimal(price)
+
+
+@pytest.mark.clickhouse
+def test_counts_fall_by_half_in_a_fortnight(history: History, settings: Settings) -> None:
+    rows = (view(0.0001), view(14 * 24), view(14 * 24, type="purchase"), view(28 * 24, type="add_to_cart"))
+    purchases, cart_adds, views = items(history, settings, *rows).counts[0]
+    assert (round(purchases, 3), round(cart_adds, 3), round(views, 3)) == (0.5, 0.25, 1.5)
+
+
+@pytest.mark.clickhouse
+def test_what_comes_up_late_in_the_history_is_new_since_then(history: History, settings: Settings) -> None:
+    def seen(item: str, days: float) -> dict[str, Any]:
+        return view(days * 24, items=[(item, "light", "1", 1)], item_brands=["Lumo" if days > 5 else ""])
+
+    read = items(
+        history, settings, *(seen(*each) for each in [("old", 30), ("early", 24), ("new", 10), ("new", 2), ("old", 1)])
+    )
+    facts = {fact.item_id: fact for fact in read.facts}
+    assert {item_id: fact.first_seen_ms for item_id, fact in facts.items()} == {
+        "old": 0, "early": 0, "new": int((NOW - timedelta(days=10)).timestamp() * 1000),
+    }  # fmt: skip
+    assert facts["new"].brand == "Lumo"
+
+
+def test_the_catalogue_s_items_are_learned_with_or_without_events() -> None:
+    learned = Items([fact("lamp"), fact("rug")], np.array([[1.0, 2, 3], [4, 5, 6]]))
+    row = encode_item(CatalogueItem(name="Lamp, new", currency="EUR", price_micros=1_000_000))
+    state = CatalogueState(b"epoch", 7, True, 0)
+    copy = CatalogueCopy(state, {"new": row, "lamp": row}, np.array([[5, 1]], np.int64))
+    found = with_catalogue(learned, copy)
+    assert [(facts.item_id, facts.name, facts.listed) for facts in found.facts] == [
+        ("lamp", "Lamp, new", True), ("new", "Lamp, new", True), ("rug", "Rug", False),
+    ]  # fmt: skip
+    assert found.counts.tolist() == [[1, 2, 3], [0, 0, 0], [4, 5, 6]]
+    assert found.goods
+    assert found.goods.sound(3)
+    assert (found.goods.complete.tolist(), found.goods.epoch.tobytes()) == ([True], b"epoch")
+    assert found.goods.digest.tolist() == [digest(row), digest(row), 0]
+    assert with_catalogue(learned, None) is learned
+
+
+@pytest.mark.clickhouse
+def test_bots_other_sites_and_old_history_are_left_out(history: History, settings: Settings) -> None:
+    others = (view(bot="crawler"), view(site="other"), view(91 * 24), view(-1), view(session_id=""))
+    insert_events(history, others)
+    assert read_span(history, settings, SITE, NOW).events == 0
+    assert items(history, settings, view()).counts[0][2] == pytest.approx(1.0, abs=0.01)
+
+
+def test_sums_up_what_a_session_did_with_an_item() -> None:
+    names = np.array([b"lamp", b"rug"])
+    rows = [(7, 1, 0), (7, 0, 0), (7, 0, 0), (7, 0, 1), (7, 0, 2), (2**64 - 1, 0, 0)]
+    sessions, items, kinds = zip(*rows, strict=True)
+    found = interactions_of(
+        Clicks(names, np.array(sessions, np.uint64), np.array(items, np.int32), np.array(kinds, np.uint8), np.arange(6))
+    )
+    columns = (found.sessions, found.items, found.views, found.cart_adds, found.purchases)
+    assert list(zip(*(column.tolist() for column in columns), strict=True)) == [
+        (7, 0, 2, 1, 1), (7, 1, 1, 0, 0), (2**64 - 1, 0, 1, 0, 0),
+    ]  # fmt: skip
+
+
+def test_no_clicks_are_no_interactions() -> None:
+    assert len(interactions_of(Clicks.none()).items) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("http://shop.test/p?id=1&utm_source=a&gclid=b", "http://shop.test/p?id=1"),
+        ("https://shop.test/p#reviews", "https://shop.test/p"),
+        ("https://shop.test/p?q=a%26b", "https://shop.test/p?q=a%26b"),
+        ("javascript:alert(1)", ""),
+        ("data:text/html,x", ""),
+        ("//shop.test/p", ""),
+        ("http://shop.test@evil.test/", ""),
+        ("http://[::1", ""),
+        ("", ""),
+    ],
+)
+def test_addresses_are_cleaned_or_refused(given: str, expected: str) -> None:
+    assert shop_address(given) == expected
