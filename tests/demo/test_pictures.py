@@ -1,3 +1,4 @@
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -19,6 +20,5 @@ def test_pictures_differ() -> None:
 
 
 def test_name_is_escaped() -> None:
-    lamp = BY_ID["LAMP-1"]
-    odd = Product(lamp.item_id, "A & <B>", lamp.category, lamp.brand, lamp.price, lamp.description, lamp.colours)
+    odd = replace(BY_ID["LAMP-1"], name="A & <B>")
     assert "<title>A &amp; &lt;B&gt;</title>" in draw(odd)

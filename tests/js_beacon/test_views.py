@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from loadtests import beaconing
+from tests.js_beacon.test_offers import NO_HURRY
 
 pytestmark = [pytest.mark.browser, pytest.mark.network]
 
@@ -43,6 +44,7 @@ def test_each_page_of_a_single_page_shop_has_its_own_time(
 
 def test_works_under_a_strict_policy(page: Page, far_end: Any, shop_page: Any, wait_until: Wait) -> None:
     problems: list[str] = []
+    page.add_init_script(NO_HURRY)
     page.on("console", lambda message: problems.append(message.text))
     far_end.page_headers = {"Content-Security-Policy": "default-src 'none'; script-src 'nonce-n1'; connect-src 'self'"}
     far_end.offers = {"decision_id": "d", "offers": [{"item_id": "A", "title": "A", "response_code": "R"}]}

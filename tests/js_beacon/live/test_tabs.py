@@ -15,6 +15,7 @@ from tests.support.two_tabs import observe_in_two_tabs
 pytestmark = [pytest.mark.browser, pytest.mark.network]
 
 
+@pytest.mark.alone  # a request that is waited for too long is sent again; then it is at the wire twice, and counts once
 @pytest.mark.parametrize("rounds", [20, pytest.param(300, marks=pytest.mark.long)])
 def test_two_tabs_send_nothing_twice(
     context: BrowserContext, shop: LiveShop, rounds: int, tell: Callable[[Figures], None]
