@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -248,6 +248,12 @@ class History:
         """Run a query with bound parameters (%(name)s). Blocks. Raises StoreDown."""
         result: list[tuple[Any, ...]] = call(lambda: self.client().execute(sql, params or {}))
         return result
+
+    def chunks(self, sql: str, params: dict[str, Any], size: int) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """As rows(), `size` rows or fewer at a time, so that neither side holds all of them. Raises StoreDown on the way."""
+        found = call(lambda: self.client().execute_iter(sql, params, chunk_size=size))
+        while chunk := call(lambda: next(found, None)):
+            yield chunk
 
     def records(self, sql: str, params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """As rows(), each row a dict by column name."""

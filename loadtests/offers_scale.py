@@ -92,7 +92,7 @@ def _fit(folder: Path, sessions: int, items: int) -> dict[str, float]:  # noqa: 
     category_of = np.load(folder / "category_of.npy")
     warm()
     began, cpu = time.perf_counter(), time.process_time()
-    model = NextItem.fit(behaviour, items, category_of, seed=SEED, progress=_to_stderr, now_s=int(behaviour.times.max()))
+    model = NextItem.fit(behaviour, items, category_of, seed=SEED, progress=_to_stderr)
     took, used = time.perf_counter() - began, time.process_time() - cpu
     (folder / "model").mkdir()
     arrays = model.arrays()

@@ -51,7 +51,7 @@ def figures_of(split: Split, found: Evaluated, tell: Callable[[str], None]) -> l
     model = found.ranker
     assert isinstance(model, NextItem)
     began = time.process_time()
-    NextItem.fit(split.train, len(split.item_ids), split.category_of, seed=SEED, previous=model, now_s=split.now_s)
+    NextItem.fit(split.train, len(split.item_ids), split.category_of, seed=SEED, previous=model)
     again_s = time.process_time() - began
     row = scores(found.whole)
     about = f"{len(split.train):,} sessions, {len(split.train.items):,} clicks, {len(split.item_ids):,} items"

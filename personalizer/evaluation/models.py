@@ -25,7 +25,7 @@ def _baseline(name: str) -> Fit:
 
 def _next_item(split: Split, progress: Progress) -> Ranker:
     n_items = len(split.item_ids)
-    return NextItem.fit(split.train, n_items, split.category_of, seed=SEED, progress=progress, now_s=split.now_s)
+    return NextItem.fit(split.train, n_items, split.category_of, seed=SEED, progress=progress)
 
 
 OURS: Final = "baliza"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from personalizer.evaluation.log import Log
 from personalizer.models.behaviour import Behaviour
-from personalizer.models.model import UNKNOWN
+from personalizer.models.model import UNKNOWN, places_or_beyond
 
 __all__ = ["Split", "split_of"]
 
@@ -47,7 +47,7 @@ def split_of(train: Log, test: Log) -> Split:
     ends = int(train.times.max())
     return Split(
         train=_behaviour(train, train.items),
-        test=_behaviour(test, _numbers(train.item_ids, test.item_ids)[test.items]),
+        test=_behaviour(test, places_or_beyond(train.item_ids, test.item_ids)[test.items]),
         item_ids=train.item_ids,
         category_of=None if train.categories is None else _categories(train),
         now_s=ends,
@@ -57,14 +57,6 @@ def split_of(train: Log, test: Log) -> Split:
 
 def _behaviour(log: Log, items: NDArray[np.int32]) -> Behaviour:
     return Behaviour.of_rows(log.sessions, items, log.kinds, log.times.astype(np.int64))
-
-
-def _numbers(item_ids: NDArray[np.bytes_], others: NDArray[np.bytes_]) -> NDArray[np.int32]:
-    """The number of each of the others: its place among item_ids, or one beyond them."""
-    places = np.minimum(np.searchsorted(item_ids, others), len(item_ids) - 1)
-    strange = item_ids[places] != others
-    places[strange] = len(item_ids) + np.arange(np.count_nonzero(strange))
-    return places.astype(np.int32)
 
 
 def _categories(train: Log) -> NDArray[np.int32]:

@@ -1,7 +1,7 @@
 """Learn responses from the history: one call for training."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baliza.sites import Site
-from baliza.stores import History, call, query
+from baliza.stores import History, query
 from personalizer.feedback.learn import Assumed, learn
 from personalizer.feedback.position import Floats, Shown
 from personalizer.feedback.report import read_answers
@@ -62,15 +62,9 @@ def read_shown(history: History, site: Site, since_ms: int, until_ms: int, item_
     }  # fmt: skip
     numbers = {item_id: number for number, item_id in enumerate(item_ids)}
     names: tuple[dict[str, int], dict[str, int]] = ({}, {})
-    chunks = [_numbered(rows, numbers, names) for rows in _stream(history, query("learn_shown"), asked)]
+    chunks = [_numbered(rows, numbers, names) for rows in history.chunks(query("learn_shown"), asked, ROWS_AT_ONCE)]
     table = np.concatenate([np.zeros((0, 11)), *chunks])
     return _told(_shown(table, names))
-
-
-def _stream(history: History, sql: str, asked: dict[str, Any]) -> Iterator[Sequence[tuple[Any, ...]]]:
-    chunks = call(lambda: history.client().execute_iter(sql, asked, chunk_size=ROWS_AT_ONCE))
-    while chunk := call(lambda: next(chunks, None)):
-        yield chunk
 
 
 def _numbered(

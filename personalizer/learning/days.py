@@ -8,7 +8,7 @@ out of the period.
 import logging
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -18,8 +18,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from baliza.stores import History, call, query
-from personalizer.models.model import UNKNOWN, Names, places_of
+from baliza.stores import History, query
+from personalizer.models.model import Names, places_or_beyond
 
 __all__ = ["Clicks", "DayFiles", "DayKey", "read_clicks"]
 
@@ -83,10 +83,8 @@ class Clicks:
 
     def renumbered(self, item_ids: Names) -> "Clicks":
         """The same with the places of `item_ids` (sorted) for its own; what is not there is numbered from their end."""
-        places = places_of(item_ids, self.names)
-        there = places != UNKNOWN
-        numbers = np.where(there, places, len(item_ids) - 1 + np.cumsum(~there)).astype(np.int32)
-        names = np.concatenate([item_ids, self.names[~there]])
+        numbers = places_or_beyond(item_ids, self.names)
+        names = np.concatenate([item_ids, self.names[numbers >= len(item_ids)]])
         return Clicks(names, self.sessions, numbers[self.items], self.kinds, self.times_ms)
 
     def numbered(self, item_ids: Names) -> "Clicks":
@@ -163,18 +161,11 @@ def read_clicks(
         progress(place / len(days))
         clicks = files.get(key, max_clicks)
         if clicks is None:
-            clicks = _clicks(_rows(history, asked | {"day": key.day}))
+            clicks = _clicks(history.chunks(query("train_clicks"), asked | {"day": key.day}, ROWS_AT_ONCE))
             files.put(key, max_clicks, clicks)
         parts.append(clicks)
     files.keep_only([key.day for key in days])
     return Clicks.joined(parts)
-
-
-def _rows(history: History, asked: Mapping[str, Any]) -> Iterator[Rows]:
-    """The rows of a day in chunks."""
-    rows = call(lambda: history.client().execute_iter(query("train_clicks"), asked, chunk_size=ROWS_AT_ONCE))
-    while chunk := call(lambda: next(rows, None)):
-        yield chunk
 
 
 def _clicks(chunks: Iterator[Rows]) -> Clicks:

@@ -1,6 +1,6 @@
 """What training reads from the history: the period, the items, and what sessions did with them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baliza.sites import Site
-from baliza.stores import History, call, query
+from baliza.stores import History, query
 from personalizer.catalogue.item import decode_item, digest, goods_of, joined_facts
 from personalizer.catalogue.store import CatalogueCopy
 from personalizer.learning.days import Clicks
@@ -84,7 +84,7 @@ def read_items(history: History, site: Site, span: Span, parameters: Parameters)
         "most_items": parameters.most_items,
         "half_life_ms": int(parameters.half_life_days * DAY_MS),
     }
-    rows = [row for chunk in _stream(history, query("train_items"), asked) for row in chunk]
+    rows = [row for chunk in history.chunks(query("train_items"), asked, ROWS_AT_ONCE) for row in chunk]
     return Items([_facts(row, span) for row in rows], np.array([row[9:] for row in rows], np.float64).reshape(-1, 3))
 
 
@@ -104,13 +104,6 @@ def with_catalogue(items: Items, copy: CatalogueCopy | None) -> Items:
         copied=copy.positions,
     )
     return Items(facts, counts, goods)
-
-
-def _stream(history: History, sql: str, asked: dict[str, Any]) -> Iterator[Sequence[tuple[Any, ...]]]:
-    """The rows of a query in chunks, so that neither side holds all of them."""
-    chunks = call(lambda: history.client().execute_iter(sql, asked, chunk_size=ROWS_AT_ONCE))
-    while chunk := call(lambda: next(chunks, None)):
-        yield chunk
 
 
 def interactions_of(clicks: Clicks) -> Interactions:

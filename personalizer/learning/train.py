@@ -171,8 +171,7 @@ def _next_item(taught: Clicks, model: Model, before: Before | None, progress: Pr
     if before and previous:
         previous = previous.renumbered(places_of(model.item_ids, before.model.item_ids), len(model))
     return NextItem.fit(
-        behaviour_of(taught), len(model), model.category_of, seed=SEED, progress=progress, previous=previous,
-        now_s=int(taught.times_ms.max() // 1000),
+        behaviour_of(taught), len(model), model.category_of, seed=SEED, progress=progress, previous=previous
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "Ragged",
     "find",
     "places_of",
+    "places_or_beyond",
     "sorted_names",
 ]
 
@@ -269,3 +270,11 @@ def places_of(names: Names, wanted: Names) -> Items:
         return np.where(fits, places_of(names, wanted.astype(names.dtype)), UNKNOWN).astype(np.int32)
     places = np.minimum(np.searchsorted(names, wanted), len(names) - 1)
     return np.where(names[places] == wanted, places, UNKNOWN).astype(np.int32)
+
+
+def places_or_beyond(names: Names, wanted: Names) -> Items:
+    """As places_of(); those that are not there are numbered from the end of the names on, in their order."""
+    places = places_of(names, wanted)
+    strange = places == UNKNOWN
+    places[strange] = len(names) + np.arange(np.count_nonzero(strange))
+    return places

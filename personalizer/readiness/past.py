@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from baliza.stores import History, call, query
+from baliza.stores import History, query
 from personalizer.readiness.replay import Past
 
 __all__ = ["read_past"]
@@ -20,7 +20,6 @@ def read_past(
         "site": site, "since_ms": since_ms, "until_ms": until_ms, "millionths": round(share * MILLION),
         "visitor_id": visitor_id,
     }  # fmt: skip
-    rows = call(lambda: history.client().execute_iter(query("train_moments"), asked, chunk_size=ROWS_AT_ONCE))
-    while chunk := call(lambda: next(rows, None)):
+    for chunk in history.chunks(query("train_moments"), asked, ROWS_AT_ONCE):
         for row in chunk:
             yield Past(*row)

@@ -130,6 +130,15 @@ def test_history_answers_rows_and_records_and_says_when_it_is_away(history: Hist
         away.rows("SELECT 1")
 
 
+@pytest.mark.clickhouse
+def test_history_answers_a_long_result_in_chunks(history: History) -> None:
+    asked = {"n": 7}
+    chunks = [list(chunk) for chunk in history.chunks("SELECT number FROM numbers(%(n)s) ORDER BY number", asked, 3)]
+    assert [row for chunk in chunks for row in chunk] == [(number,) for number in range(7)]
+    assert max(map(len, chunks)) <= 3
+    assert list(history.chunks("SELECT number FROM numbers(0)", {}, 3)) == []
+
+
 @pytest.mark.network
 def test_a_history_that_hangs_is_waited_for_as_long_as_was_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:

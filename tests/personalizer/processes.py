@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -26,13 +25,6 @@ def serving(service: str, settings: Settings, **given: object) -> Iterator[subpr
     finally:
         process.kill()
         process.wait()
-
-
-def wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen within thirty seconds"
-        time.sleep(0.05)
 
 
 def answers(url: str) -> bool:

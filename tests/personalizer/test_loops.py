@@ -11,8 +11,9 @@ from personalizer.carts.retarget import ROLE
 from personalizer.models.store import ModelStore
 from schema import keys
 from tests.personalizer.planted import planted_history
-from tests.personalizer.processes import serving, wait
+from tests.personalizer.processes import serving
 from tests.support.rows import insert_events
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("closing_stores")]
 
@@ -21,7 +22,7 @@ def test_the_retargeting_process_gives_its_lease_back_when_told_to_stop(
     settings: Settings, redis_client: RedisClient, demo_site: Site
 ) -> None:
     with serving("retargeting", settings, retarget_interval_s=0.2):
-        wait(lambda: bool(redis_client.exists(keys.lease(ROLE))))
+        wait_for(lambda: bool(redis_client.exists(keys.lease(ROLE))), 30)
     assert not redis_client.exists(keys.lease(ROLE))
 
 
@@ -29,4 +30,4 @@ def test_the_retargeting_process_gives_its_lease_back_when_told_to_stop(
 def test_the_trainer_process_makes_the_first_model(settings: Settings, demo_site: Site, history: History) -> None:
     insert_events(history, planted_history(datetime.now(UTC)))
     with serving("trainer", settings):
-        wait(lambda: ModelStore(settings.model_dir).current("demo") is not None)
+        wait_for(lambda: ModelStore(settings.model_dir).current("demo") is not None, 30)

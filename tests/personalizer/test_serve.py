@@ -13,7 +13,8 @@ from personalizer.models.store import ModelStore
 from personalizer.serve import personalizer_wsgi
 from schema import keys
 from tests.personalizer.planted import NOW, observe, planted_model
-from tests.personalizer.processes import answers, serving, wait
+from tests.personalizer.processes import answers, serving
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("closing_stores")]
 
@@ -32,7 +33,7 @@ def test_answers_offers_on_its_port(settings: Settings, demo_site: Site) -> None
     ModelStore(settings.model_dir).save("demo", planted_model(), {}, NOW)
     port = free_port()
     with serving("personalizer", settings, public_port=port, collector_workers=1):
-        wait(lambda: answers(f"http://127.0.0.1:{port}/ready"))
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/ready"), 30)
         offers = httpx.get(f"http://127.0.0.1:{port}/v1/offers", params={"key": "pk_demo", "limit": 1}).json()["offers"]
     assert offers[0]["item_id"] == "rug"
 
@@ -45,7 +46,7 @@ def test_what_was_decided_last_is_logged_when_told_to_stop(
     port = free_port()
     url = f"http://127.0.0.1:{port}/v1/offers?key=pk_demo&visitor=v-1&placement=home"
     with serving("public", settings, public_port=port, collector_workers=1):
-        wait(lambda: answers(f"http://127.0.0.1:{port}/ready"))
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/ready"), 30)
         told = [httpx.get(url).json()["decision_id"] for _ in range(20)]
     entries = redis_client.xrange(keys.decisions(keys.partition_of("v-1", settings.partitions)))
     assert [decode(fields[FIELD]).decision_id for _, fields in entries] == told

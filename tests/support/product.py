@@ -8,7 +8,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,10 @@ from clickhouse_driver import Client
 from redis import Redis
 
 from baliza.embedded.valkey import steady_port
+from tests.support.waiting import wait_for
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 ROOT = Path(__file__).parents[2]
-
-
-def wait_for(condition: Callable[[], Any], timeout_s: float, why: Callable[[], str] = lambda: "") -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, why()
-        time.sleep(0.05)
-    return found
 
 
 def status_of(url: str, body: object = None) -> int:

@@ -51,12 +51,12 @@ class NextItem:
     @classmethod
     def fit(
         cls, behaviour: Behaviour, n_items: int, category_of: NDArray[np.int32] | None = None, *, seed: int = 0,
-        progress: Progress = _silent, previous: "NextItem | None" = None, now_s: int | None = None,  # noqa: ARG003
+        progress: Progress = _silent, previous: "NextItem | None" = None,
     ) -> "NextItem":  # fmt: skip
         """Learn from behaviour, whose items are below n_items. Pure but for time and memory.
 
         category_of: int32 (n_items,), UNKNOWN where none. previous: the model of before, in the same numbers (renumbered()):
-        its embedding, knobs, trees and calibration are used again, which leaves seconds of work. now_s says nothing here: of
+        its embedding, knobs, trees and calibration are used again, which leaves seconds of work. Of
         time only the order counts. The same input and seed give the same model.
         """
         warm()

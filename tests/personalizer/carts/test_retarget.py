@@ -1,9 +1,6 @@
 """The retargeting loop on a real live store."""
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from personalizer.carts.reader import CartReader
 from personalizer.carts.retarget import Outcome, Sweep, serve_retargeting
 from schema import keys
 from tests.personalizer.planted import NOW_MS, PARTITIONS, note_purchase, observe
+from tests.support.waiting import looping, wait_for
 
 pytestmark = pytest.mark.redis
 HOUR_MS = 3_600_000
@@ -92,25 +90,6 @@ def test_many_carts_of_one_millisecond_are_all_found(
     assert sum(sweep.run("demo", NOW_MS + 2 * HOUR_MS).marked for _ in range(5)) == 60
 
 
-@contextmanager
-def running(settings: Settings) -> Iterator[None]:
-    stop = threading.Event()
-    loop = threading.Thread(target=serve_retargeting, args=(settings, stop))
-    loop.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        loop.join()
-
-
-def wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen within twenty seconds"
-        time.sleep(0.02)
-
-
 def hours_ago(hours: float) -> int:
     return int((time.time() - hours * 3600) * 1000)
 
@@ -121,8 +100,8 @@ def test_the_loop_marks_counts_and_gives_its_lease_back(
     counter = CARTS_ABANDONED.labels("demo")
     before = counter._value.get()
     fill(redis_client, "v-1", hours_ago(2))
-    with running(replace(settings, retarget_interval_s=0.1)):
-        wait(lambda: marked(redis_client) == {"v-1"})
+    with looping(serve_retargeting, replace(settings, retarget_interval_s=0.1)):
+        wait_for(lambda: marked(redis_client) == {"v-1"}, 20)
         assert redis_client.exists(keys.lease(retarget.ROLE))
     assert not redis_client.exists(keys.lease(retarget.ROLE))
     assert counter._value.get() == before + 1
@@ -131,11 +110,11 @@ def test_the_loop_marks_counts_and_gives_its_lease_back(
 def test_the_loop_waits_while_another_has_the_lease(redis_client: RedisClient, settings: Settings, demo_site: Site) -> None:
     redis_client.set(keys.lease(retarget.ROLE), "another")
     fill(redis_client, "v-1", hours_ago(2))
-    with running(replace(settings, retarget_interval_s=0.05)):
+    with looping(serve_retargeting, replace(settings, retarget_interval_s=0.05)):
         time.sleep(0.5)
         assert marked(redis_client) == set()
         redis_client.delete(keys.lease(retarget.ROLE))
-        wait(lambda: marked(redis_client) == {"v-1"})
+        wait_for(lambda: marked(redis_client) == {"v-1"}, 20)
 
 
 def test_the_loop_survives_the_store_being_away(
@@ -148,14 +127,14 @@ def test_the_loop_survives_the_store_being_away(
     try:
         stores.install(redis, settings)
         add_site(redis, "demo", [])
-        with running(settings):
-            wait(lambda: bool(redis.exists(keys.lease(retarget.ROLE))))
+        with looping(serve_retargeting, settings):
+            wait_for(lambda: bool(redis.exists(keys.lease(retarget.ROLE))), 20)
             server.stop()
-            wait(lambda: "carts wait: the live store does not answer" in caplog.text)
+            wait_for(lambda: "carts wait: the live store does not answer" in caplog.text, 20)
             server.start()
             stores.install(redis, settings)
             fill(redis, "v-1", hours_ago(2))
-            wait(lambda: marked(redis) == {"v-1"})
+            wait_for(lambda: marked(redis) == {"v-1"}, 20)
     finally:
         redis.close()
         server.stop()

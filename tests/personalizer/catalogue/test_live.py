@@ -1,5 +1,4 @@
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -14,6 +13,7 @@ from personalizer.models.model import Model
 from schema import keys
 from tests.personalizer.catalogue.shelf import copied_model, euros, put
 from tests.personalizer.planted import ITEMS, NOW_MS, planted_model
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.redis
 
@@ -50,13 +50,6 @@ def live(store: CatalogueStore, clock: Clock) -> LiveCatalogue:
 
 def sold(live: LiveCatalogue, model: Model, item_id: str = "lamp") -> bool:
     return bool(live.view("demo", model).sellable[model.find_items([item_id])[0]])
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_a_shop_without_catalogue_sells_everything(live: LiveCatalogue) -> None:
@@ -209,13 +202,13 @@ def test_a_thread_keeps_the_view_fresh_and_survives_trouble(store: CatalogueStor
     try:
         assert sold(live, model)
         put(store, {"lamp": SOLD_OUT})
-        wait_for(lambda: not sold(live, model))
+        wait_for(lambda: not sold(live, model), 20)
         redis_client.delete(keys.catalogue_state("demo"))
         redis_client.set(keys.catalogue_state("demo"), "no hash")
         time.sleep(0)
         redis_client.delete(keys.catalogue_state("demo"))
         put(store, {"lamp": euros(10)}, complete=True)
-        wait_for(lambda: sold(live, model))
+        wait_for(lambda: sold(live, model), 20)
     finally:
         live.close()
 

@@ -13,7 +13,8 @@ from baliza.settings import Settings
 from baliza.sites import Site
 from personalizer.models.store import ModelStore
 from tests.personalizer.planted import ITEMS, NOW, planted_model
-from tests.personalizer.processes import answers, serving, wait
+from tests.personalizer.processes import answers, serving
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.redis, pytest.mark.network]
 SECRET = {"Authorization": "Bearer sk_demo"}
@@ -27,7 +28,7 @@ def url(settings: Settings, demo_site: Site) -> Iterator[str]:
     port = free_port()
     with serving("personalizer", settings, public_port=port, collector_workers=2):
         address = f"http://127.0.0.1:{port}"
-        wait(lambda: answers(f"{address}/ready"))
+        wait_for(lambda: answers(f"{address}/ready"), 30)
         yield address
 
 

@@ -6,8 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +27,8 @@ from personalizer.feedback.log import FIELD, DecisionLog
 from personalizer.feedback.record import encode
 from schema import keys
 from tests.personalizer.feedback.records import decision, logged_offer
-from tests.personalizer.processes import serving, wait
+from tests.personalizer.processes import serving
+from tests.support.waiting import looping, wait_for
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse, pytest.mark.usefixtures("closing_stores")]
 PARTITIONS = 8
@@ -166,18 +166,6 @@ def test_old_decisions_are_forgotten(redis_client: RedisClient, carrier: Carrier
     assert list(stored(history)) == ["now"]
 
 
-@contextmanager
-def carrying(settings: Settings) -> Iterator[None]:
-    stop = threading.Event()
-    loop = threading.Thread(target=serve_carrier, args=(settings, stop))
-    loop.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        loop.join()
-
-
 def test_while_the_history_is_away_decisions_wait(
     settings: Settings, redis_client: RedisClient, tmp_path: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -189,12 +177,12 @@ def test_while_the_history_is_away_decisions_wait(
     history = History(lambda: client)
     try:
         server.kill()
-        with carrying(settings):
+        with looping(serve_carrier, settings):
             put(redis_client, "d-1")
-            wait(lambda: "decisions wait in the live store" in caplog.text)
+            wait_for(lambda: "decisions wait in the live store" in caplog.text, 30)
             assert waiting(redis_client) == 1
             server.start()
-            wait(lambda: waiting(redis_client) == 0)
+            wait_for(lambda: waiting(redis_client) == 0, 30)
         assert stored(history) == {"d-1": 2}
         assert caplog.text.count("decisions wait in the live store") == 1
         assert not redis_client.exists(keys.lease(module.ROLE))
@@ -243,13 +231,13 @@ def test_killed_again_and_again_under_load_all_arrive_once(
             try:
                 write(500)
                 before = len(stored(history))
-                wait(lambda seen=before: len(stored(history)) > seen)
+                wait_for(lambda seen=before: len(stored(history)) > seen, 30)
                 write(500)
             finally:
                 process.kill()
                 process.wait()
         redis_client.delete(keys.lease(module.ROLE))
     with serving("retargeting", settings):
-        wait(lambda: waiting(redis_client) == 0)
+        wait_for(lambda: waiting(redis_client) == 0, 30)
     assert stored(history) == {f"d-{number}": 2 for number in range(written)}
     assert not redis_client.exists(keys.lease(module.ROLE))

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from personalizer.feedback.log import FIELD, DecisionLog
 from personalizer.feedback.record import DecisionRecord, decode
 from schema import keys
 from tests.personalizer.feedback.records import decision
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.redis
 PARTITIONS = 8
@@ -28,13 +29,6 @@ PARTITIONS = 8
 def logged(redis: RedisClient) -> list[DecisionRecord]:
     entries = (redis.xrange(keys.decisions(partition)) for partition in range(PARTITIONS))
     return [decode(fields[FIELD]) for found in entries for _, fields in found]
-
-
-def wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen within twenty seconds"
-        time.sleep(0.02)
 
 
 def dropped(reason: str) -> float:
@@ -53,7 +47,7 @@ def test_a_decision_lies_in_the_partition_of_its_visitor_a_moment_later(
 ) -> None:
     decisions.write(decision("d-1", "bulb rug", visitor_id="v-7"))
     partition = keys.partition_of("v-7", PARTITIONS)
-    wait(lambda: redis_client.xlen(keys.decisions(partition)) == 1)
+    wait_for(lambda: redis_client.xlen(keys.decisions(partition)) == 1, 20)
     (record,) = logged(redis_client)
     assert (record.decision_id, [offer.rank for offer in record.offers]) == ("d-1", [1, 2])
 
@@ -92,7 +86,7 @@ def test_what_comes_together_goes_in_one_round_trip(
     monkeypatch.setattr(module, "FLUSH_EVERY_S", 0.5)
     for number in range(50):
         decisions.write(decision(f"d-{number}", visitor_id=f"v-{number}"))
-    wait(lambda: len(logged(redis_client)) == 50)
+    wait_for(lambda: len(logged(redis_client)) == 50, 20)
     assert trips == [50]
 
 
@@ -113,9 +107,9 @@ def test_a_backlog_is_bounded_in_the_live_store_and_counted(redis_client: RedisC
     with closing(DecisionLog(redis_client, PARTITIONS, 10 * PARTITIONS, lambda: clock[0])) as decisions:
         for number in range(30):
             decisions.write(decision(f"d-{number}"))
-            wait(lambda seen=number: len(logged(redis_client)) > min(seen, 9))
+            wait_for(lambda seen=number: len(logged(redis_client)) > min(seen, 9), 20)
             clock[0] += 2
-        wait(lambda: dropped("backlog") - before == 20)
+        wait_for(lambda: dropped("backlog") - before == 20, 20)
         assert len(logged(redis_client)) == 10
         redis_client.delete(keys.decisions(keys.partition_of("v-1", PARTITIONS)))  # as if it had been carried
 
@@ -124,16 +118,16 @@ def test_a_backlog_is_bounded_in_the_live_store_and_counted(redis_client: RedisC
             decisions.write(decision("again"))
             return bool(logged(redis_client))
 
-        wait(taken_again)
+        wait_for(taken_again, 20)
 
 
 def test_a_record_that_cannot_be_written_down_stops_no_other(
     redis_client: RedisClient, decisions: DecisionLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     decisions.write(decision("d-1", model=object()))
-    wait(lambda: "could not be logged" in caplog.text)
+    wait_for(lambda: "could not be logged" in caplog.text, 20)
     decisions.write(decision("d-2"))
-    wait(lambda: [record.decision_id for record in logged(redis_client)] == ["d-2"])
+    wait_for(lambda: [record.decision_id for record in logged(redis_client)] == ["d-2"], 20)
 
 
 @pytest.fixture
@@ -149,12 +143,12 @@ def test_a_store_that_is_started_again_has_all(own: tuple[EmbeddedValkey, RedisC
     server, redis = own
     with closing(DecisionLog(redis, PARTITIONS, 1_000)) as decisions:
         decisions.write(decision("before"))
-        wait(lambda: len(logged(redis)) == 1)
+        wait_for(lambda: len(logged(redis)) == 1, 20)
         server.kill()
         decisions.write(decision("meanwhile"))
         time.sleep(0.2)
         server.start()
-        wait(lambda: {record.decision_id for record in logged(redis)} == {"before", "meanwhile"})
+        wait_for(lambda: {record.decision_id for record in logged(redis)} == {"before", "meanwhile"}, 20)
 
 
 def test_a_store_that_stays_away_is_given_up_said_once_and_counted(
@@ -166,11 +160,11 @@ def test_a_store_that_stays_away_is_given_up_said_once_and_counted(
     with closing(DecisionLog(redis, PARTITIONS, 1_000, waits_s=(0.01, 0.01))) as decisions:
         for number in range(3):
             decisions.write(decision(f"d-{number}"))
-            wait(lambda seen=number: dropped("store_down") - before == seen + 1)
+            wait_for(lambda seen=number: dropped("store_down") - before == seen + 1, 20)
         assert caplog.text.count("are not logged") == 1
         server.start()
         decisions.write(decision("after"))
-        wait(lambda: [record.decision_id for record in logged(redis)] == ["after"])
+        wait_for(lambda: [record.decision_id for record in logged(redis)] == ["after"], 20)
 
 
 def test_a_store_that_hangs_holds_up_no_request(own: tuple[EmbeddedValkey, RedisClient]) -> None:
@@ -196,7 +190,7 @@ def test_a_full_store_costs_decisions_and_nothing_else(own: tuple[EmbeddedValkey
     before = dropped("store_down")
     with closing(DecisionLog(redis, PARTITIONS, 1_000, waits_s=(0.01,))) as decisions:
         decisions.write(decision("d-1"))
-        wait(lambda: dropped("store_down") == before + 1)
+        wait_for(lambda: dropped("store_down") == before + 1, 20)
         redis.config_set("maxmemory", 0)
         decisions.write(decision("d-2"))
-        wait(lambda: [record.decision_id for record in logged(redis)] == ["d-2"])
+        wait_for(lambda: [record.decision_id for record in logged(redis)] == ["d-2"], 20)

@@ -2,8 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -12,10 +10,11 @@ from baliza.settings import Settings
 from baliza.sites import Site, add_site
 from baliza.stores import History, RedisClient
 from personalizer.learning import trainer
-from personalizer.learning.trainer import Learn, learn_apart, serve_trainer
+from personalizer.learning.trainer import learn_apart, serve_trainer
 from personalizer.models.store import ModelStore
 from tests.personalizer.planted import NOW, planted_history, planted_model
 from tests.support.rows import insert_events
+from tests.support.waiting import looping, wait_for
 
 pytestmark = [pytest.mark.redis, pytest.mark.clickhouse]
 
@@ -25,35 +24,16 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer, "FIRST_LOOK_S", 0.05)
 
 
-@contextmanager
-def looping(settings: Settings, learn: Learn | None = None) -> Iterator[None]:
-    stop = threading.Event()
-    loop = threading.Thread(target=serve_trainer, args=(settings, stop, learn))
-    loop.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        loop.join()
-
-
-def wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen within a minute"
-        time.sleep(0.02)
-
-
 def test_trains_as_soon_as_there_is_enough_and_outlives_errors(
     history: History, settings: Settings, demo_site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     history.rows("RENAME TABLE events TO events_away")
-    with looping(settings):
-        wait(lambda: "training failed" in caplog.text)
+    with looping(serve_trainer, settings):
+        wait_for(lambda: "training failed" in caplog.text, 60)
         history.rows("RENAME TABLE events_away TO events")
         insert_events(history, planted_history(datetime.now(UTC)))
         store = ModelStore(settings.model_dir)
-        wait(lambda: len(store.versions("demo")) == 2)  # what is counted, then the whole
+        wait_for(lambda: len(store.versions("demo")) == 2, 60)  # what is counted, then the whole
         time.sleep(0.3)
         assert len(store.versions("demo")) == 2  # the next one is due after train_interval_s
 
@@ -64,8 +44,8 @@ def test_a_site_with_too_little_waits_and_the_others_do_not(
     add_site(redis_client, "empty", [])
     insert_events(history, planted_history(datetime.now(UTC)))
     learned: list[str] = []
-    with looping(settings, lambda _settings, site, _stop: not learned.append(site.name)):
-        wait(lambda: bool(learned))
+    with looping(serve_trainer, settings, lambda _settings, site, _stop: not learned.append(site.name)):
+        wait_for(lambda: bool(learned), 60)
         time.sleep(0.2)
     assert learned == ["demo"]
 
@@ -84,8 +64,8 @@ def test_a_fault_of_one_site_does_not_keep_the_others_from_learning(
             raise RuntimeError("no memory")
         return True
 
-    with looping(settings, learn):
-        wait(lambda: len(learned) == 2)
+    with looping(serve_trainer, settings, learn):
+        wait_for(lambda: len(learned) == 2, 60)
     assert set(learned) == {"demo", "other"}
     assert "no memory" in caplog.text
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from personalizer.models.model import UNKNOWN, ByteColumn, Ragged, find, sorted_names
+from personalizer.models.model import UNKNOWN, ByteColumn, Ragged, find, places_or_beyond, sorted_names
 from tests.personalizer.planted import ITEMS, planted_model
 
 
@@ -78,3 +78,9 @@ def test_starts_that_go_back_are_not_sound() -> None:
 def test_a_category_out_of_range_is_not_sound() -> None:
     model = planted_model()
     assert not replace(model, category_of=np.full(len(model), 99, np.int32)).sound()
+
+
+def test_names_that_are_not_there_are_numbered_from_the_end_on() -> None:
+    names = np.array([b"bulb", b"lamp"])
+    assert places_or_beyond(names, np.array([b"zebra", b"lamp", b"apple", b"bulb"])).tolist() == [2, 1, 3, 0]
+    assert places_or_beyond(names[:0], np.array([b"lamp"])).tolist() == [0]

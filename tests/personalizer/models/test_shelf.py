@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
 from tests.personalizer.planted import NOW, planted_model
+from tests.support.waiting import wait_for
 
 
 class Clock:
@@ -34,13 +34,6 @@ def version(shelf: ModelShelf) -> str | None:
     return model.version if model else None
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen within ten seconds"
-        time.sleep(0.005)
-
-
 def damage(store: ModelStore, name: str) -> None:
     (store.model_dir / "demo" / name / "item_ids.npy").write_bytes(b"not an array")
 
@@ -57,7 +50,7 @@ def test_has_nothing_until_a_model_appears(store: ModelStore) -> None:
     saved = save(store)
     assert shelf.get("demo") is None  # looked a moment ago
     clock.now = 1.0
-    eventually(lambda: version(shelf) == saved)
+    wait_for(lambda: version(shelf) == saved, 10)
 
 
 def test_looks_once_a_second(store: ModelStore) -> None:
@@ -69,7 +62,7 @@ def test_looks_once_a_second(store: ModelStore) -> None:
     clock.now = 0.99
     assert version(shelf) == old
     clock.now = 1.0
-    eventually(lambda: version(shelf) == new)
+    wait_for(lambda: version(shelf) == new, 10)
 
 
 def test_keeps_the_old_model_when_the_new_one_is_broken(store: ModelStore, caplog: pytest.LogCaptureFixture) -> None:
@@ -80,7 +73,7 @@ def test_keeps_the_old_model_when_the_new_one_is_broken(store: ModelStore, caplo
     damage(store, save(store, hours=1))
     clock.now = 1.0
     shelf.get("demo")
-    eventually(lambda: "the one before goes on serving" in caplog.text)
+    wait_for(lambda: "the one before goes on serving" in caplog.text, 10)
     assert version(shelf) == old
     clock.now = 2.0
     shelf.get("demo")
@@ -94,7 +87,7 @@ def test_takes_the_next_good_model_after_a_broken_one(store: ModelStore) -> None
     assert shelf.get("demo") is None
     good = save(store, hours=1)
     clock.now = 1.0
-    eventually(lambda: version(shelf) == good)
+    wait_for(lambda: version(shelf) == good, 10)
 
 
 def test_a_folder_that_cannot_be_read_is_told_once_and_no_error_of_a_request(
@@ -110,7 +103,7 @@ def test_a_folder_that_cannot_be_read_is_told_once_and_no_error_of_a_request(
     store.model_dir.unlink()
     saved = save(store)
     clock.now = 3.0
-    eventually(lambda: version(shelf) == saved)
+    wait_for(lambda: version(shelf) == saved, 10)
 
 
 def test_swaps_under_load_without_a_request_that_finds_nothing(store: ModelStore) -> None:
@@ -136,7 +129,7 @@ def test_swaps_under_load_without_a_request_that_finds_nothing(store: ModelStore
     try:
         for hours in range(1, 4):
             saved = save(store, hours)
-            eventually(lambda saved=saved: saved in served)  # type: ignore[misc]
+            wait_for(lambda saved=saved: saved in served, 10)  # type: ignore[misc]
     finally:
         stop.set()
         for worker in workers:
@@ -166,7 +159,7 @@ def test_unfilled_it_has_none_until_the_first_is_loaded(store: ModelStore) -> No
     assert loading.wait(10)
     assert version(shelf) is None
     go_on.set()
-    eventually(lambda: version(shelf) == saved)
+    wait_for(lambda: version(shelf) == saved, 10)
 
 
 def test_every_model_is_prepared_before_it_serves(store: ModelStore) -> None:
@@ -177,5 +170,5 @@ def test_every_model_is_prepared_before_it_serves(store: ModelStore) -> None:
     first = save(store)
     serving[0] = version(shelf)
     second, clock.now = save(store, 1), 1.0
-    eventually(lambda: version(shelf) == second)
+    wait_for(lambda: version(shelf) == second, 10)
     assert seen == [("demo", first, None), ("demo", second, first)]
