@@ -40,9 +40,8 @@ def list_(site: str) -> None:
     for version in reversed(store.versions(site)):
         meta = store.meta(site, version)
         counts, state = meta.get("counts", {}), _state(version, current, held, meta)
-        learned = "anew" if meta.get("full") else "on top of another"
         sizes = (_figure(counts.get(name)) for name in ("sessions", "items"))
-        table.add_row(version, escape(state), *sizes, learned, _mrr(meta))
+        table.add_row(version, escape(state), *sizes, _learned(meta), _mrr(meta))
     Console(width=None if Console().is_terminal else WIDTH).print(table)
 
 
@@ -107,6 +106,12 @@ def _state(version: str, current: str | None, held: str | None, meta: dict[str, 
     if version == current:
         return "serves, held" if version == held else "serves"
     return f"refused: {meta['refused']}" if meta.get("refused") else ""
+
+
+def _learned(meta: dict[str, Any]) -> str:
+    if meta.get("full"):
+        return "anew"
+    return "on top of another" if "on_top_of" in meta else "what is counted alone"
 
 
 def _figure(number: int | None) -> str:

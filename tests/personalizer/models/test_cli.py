@@ -40,6 +40,15 @@ def test_lists_versions_newest_first_with_what_they_are_worth(store: ModelStore)
         assert said in lines[1]
 
 
+def test_says_what_each_version_was_learned_on(store: ModelStore) -> None:
+    first, second, third = save(store), save(store, 1, full=True), save(store, 2, full=False, on_top_of="x")
+    lines = run("list", "--site", "demo").output.splitlines()
+    told = {version: next(line for line in lines if version in line) for version in (first, second, third)}
+    assert "what is counted alone" in told[first]
+    assert "anew" in told[second]
+    assert "on top of another" in told[third]
+
+
 def test_shows_what_was_written_down(store: ModelStore) -> None:
     version = save(store, parameters={"neighbours": 50})
     shown = json.loads(run("show", "--site", "demo").output)
