@@ -31,9 +31,8 @@ MAX_OFFERS: Final = 50
 _COOKIE: Final = re.compile(rf"(?:^|;\s*){COOKIE}=([A-Za-z0-9_-]{{1,100}})(?:;|$)")
 # Nobody guesses a random id of this length; a number, a name or an address is shorter or has other characters in it.
 _RANDOM: Final = re.compile(r"[A-Za-z0-9_-]{20,100}")
-# nothing: the profile is not read. around: it is, but nothing is repeated that it holds. all: the visitor themselves, or
-# the shop's server.
-Knows = Literal["nothing", "around", "all"]
+# nothing: the profile is not read. all: who asks is the visitor themselves, or the shop's server.
+Knows = Literal["nothing", "all"]
 
 
 class Asked(Struct, frozen=True):
@@ -98,18 +97,18 @@ def asker_of(registry: SiteRegistry, arguments: Mapping[str, str], authorization
 def knows(asker: Asker, visitor_id: str | None, cookie: str) -> Knows:
     """What the asker may learn of this visitor. `cookie`: the Cookie header.
 
-    A publishable key is no secret, so the visitor's id has to prove whose it is: by the shop's own cookie, or by being
-    random, as the beacon makes it. An id that could be guessed gets offers for such a visitor, but none that repeats what
-    the visitor viewed, left in the cart or bought. A cookie of another visitor proves the opposite.
+    A publishable key is no secret and a cookie is written by whoever sends it, so only an id that nobody can guess, as the
+    beacon makes it, proves whose it is. Of any other the profile is not even read: a list tells what is in a cart by what it
+    leaves out, too. A cookie of another visitor proves the opposite.
     """
     if visitor_id is None:
         return "nothing"
     if asker.is_server:
         return "all"
-    own = _COOKIE.search(cookie)
-    if own is not None:
-        return "all" if own[1] == visitor_id else "nothing"
-    return "all" if _RANDOM.fullmatch(visitor_id) else "around"
+    held = _COOKIE.search(cookie)
+    if held is not None and held[1] != visitor_id:
+        return "nothing"
+    return "all" if _RANDOM.fullmatch(visitor_id) else "nothing"
 
 
 def wants_no_profile(gpc: str, dnt: str) -> bool:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from baliza.settings import Settings
+from baliza.sites import Site
 from baliza.stores import History
 from loadtests import offers_served
 from loadtests.offers_generate import generated
 from loadtests.offers_served import CPU, P90, SHARES, Visit, asked, fill, measure
 from personalizer.models.behaviour import CART, VIEW, Behaviour
+from personalizer.offers.asking import Asker, knows
 
 
 def behaviour() -> Behaviour:
@@ -24,7 +26,13 @@ def behaviour() -> Behaviour:
 
 
 def test_visitors_have_seen_the_first_half_of_what_is_known() -> None:
-    assert offers_served._visits(behaviour(), ["a", "b", "c"]) == [Visit("now-0", ["a", "b"])]
+    assert [visit.items for visit in offers_served._visits(behaviour(), ["a", "b", "c"])] == [["a", "b"]]
+
+
+def test_visitors_have_ids_that_the_publishable_key_may_ask_for() -> None:
+    visits = offers_served._visits(behaviour(), [str(item) for item in range(8)])
+    assert [knows(Asker(Site("demo", "pk_demo", ""), False), visit.visitor, "") for visit in visits] == ["all", "all"]
+    assert len({visit.visitor for visit in visits}) == 2
 
 
 def test_a_visit_is_sent_as_views_that_end_now() -> None:

@@ -22,6 +22,7 @@ from tracker.observe import Context, observe_command, session_rules
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
 PARTITIONS = 8
+VISITOR = "3735928559-4027431614-305419896-19088743"  # as the beacon makes them: others name nobody to the publishable key
 
 # item → category. Who buys the lamp buys the bulb, who buys the phone the case; the rug sells best of all.
 SHOP = {"bulb": "light", "case": "phones", "lamp": "light", "phone": "phones", "rug": "floors", "torch": "light"}

@@ -21,7 +21,7 @@ from baliza.stores import RedisClient
 from personalizer.app import create_app
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
-from tests.personalizer.planted import NOW, NOW_MS, note_purchase, observe, planted_model
+from tests.personalizer.planted import NOW, NOW_MS, VISITOR, note_purchase, observe, planted_model
 
 pytestmark = pytest.mark.redis
 ORIGIN = {"Origin": "http://shop.test"}
@@ -57,8 +57,8 @@ def ids(answer: dict[str, Any]) -> list[str]:
 
 
 def test_sees_what_the_visitor_just_did(client: FlaskClient, redis_client: RedisClient) -> None:
-    observe(redis_client, "v-1", "view_item", ["phone"])
-    answer = ask(client, visitor="v-1", placement="product-detail", limit=2)
+    observe(redis_client, VISITOR, "view_item", ["phone"])
+    answer = ask(client, visitor=VISITOR, placement="product-detail", limit=2)
     assert (answer["decision_id"], answer["placement"], answer["fallback"]) == ("d-1", "product-detail", None)
     assert ids(answer)[0] == "case"
     assert len(answer["offers"]) == 2
@@ -72,9 +72,9 @@ def test_money_keeps_every_digit(client: FlaskClient) -> None:
 
 
 def test_never_offers_what_is_in_the_cart_or_just_bought(client: FlaskClient, redis_client: RedisClient) -> None:
-    observe(redis_client, "v-1", "purchase", ["case"])
-    observe(redis_client, "v-1", "add_to_cart", ["bulb", "rug"], at_ms=NOW_MS + 1)
-    assert set(ids(ask(client, visitor="v-1", placement="cart", limit=50))) == {"lamp", "phone", "torch"}
+    observe(redis_client, VISITOR, "purchase", ["case"])
+    observe(redis_client, VISITOR, "add_to_cart", ["bulb", "rug"], at_ms=NOW_MS + 1)
+    assert set(ids(ask(client, visitor=VISITOR, placement="cart", limit=50))) == {"lamp", "phone", "torch"}
 
 
 def test_a_server_asks_with_the_secret_key(client: FlaskClient) -> None:
@@ -92,14 +92,14 @@ def test_without_a_visitor_the_page_decides(client: FlaskClient) -> None:
 def test_a_visitor_who_does_not_want_it_is_not_looked_at(
     client: FlaskClient, redis_client: RedisClient, signal: dict[str, str]
 ) -> None:
-    observe(redis_client, "v-1", "add_to_cart", ["rug"])
-    answer = ask(client, headers=signal, visitor="v-1")
+    observe(redis_client, VISITOR, "add_to_cart", ["rug"])
+    answer = ask(client, headers=signal, visitor=VISITOR)
     assert (ids(answer)[0], answer["fallback"]) == ("rug", "no_profile")
-    assert ids(ask(client, headers=signal, visitor="v-1", item_id="phone", placement="product-detail"))[0] == "case"
+    assert ids(ask(client, headers=signal, visitor=VISITOR, item_id="phone", placement="product-detail"))[0] == "case"
 
 
 def test_a_site_without_a_model_gets_an_empty_list(settings: Settings, redis_client: RedisClient, demo_site: Site) -> None:
-    answer = ask(make_client(settings, redis_client), visitor="v-1")
+    answer = ask(make_client(settings, redis_client), visitor=VISITOR)
     assert (answer["offers"], answer["fallback"]) == ([], "no_model")
 
 
@@ -158,7 +158,7 @@ def test_an_error_inside_never_reaches_the_shop(
         raise ZeroDivisionError
 
     monkeypatch.setattr("personalizer.offers.deciding.decide", fail)
-    answer = ask(client, visitor="v-1")
+    answer = ask(client, visitor=VISITOR)
     assert (answer["offers"], answer["fallback"]) == ([], "no_model")
     assert "no offers for demo at default" in caplog.text
 
@@ -194,13 +194,13 @@ def kill(store: OwnStore) -> None:
 
 def test_with_the_store_killed_best_sellers_come(own_store: OwnStore) -> None:
     client = make_client(own_store.settings, own_store.redis)
-    observe(own_store.redis, "v-1", "add_to_cart", ["rug"])
-    assert "rug" not in ids(ask(client, visitor="v-1"))
+    observe(own_store.redis, VISITOR, "add_to_cart", ["rug"])
+    assert "rug" not in ids(ask(client, visitor=VISITOR))
     kill(own_store)
-    answer = ask(client, visitor="v-1")
+    answer = ask(client, visitor=VISITOR)
     assert (ids(answer)[0], answer["fallback"]) == ("rug", "store_down")
     began = time.monotonic()
-    again = ask(client, visitor="v-1")
+    again = ask(client, visitor=VISITOR)
     assert (ids(again)[0], again["fallback"]) == ("rug", "store_down")
     assert time.monotonic() - began < own_store.settings.redis_timeout_s  # it does not wait again for what just failed
 
@@ -209,15 +209,15 @@ def test_a_store_that_hangs_holds_up_one_request_only(own_store: OwnStore) -> No
     own_store.settings = replace(own_store.settings, redis_timeout_s=0.3)
     redis = stores.redis(own_store.settings)
     client = make_client(own_store.settings, redis)
-    ask(client, visitor="v-1")
+    ask(client, visitor=VISITOR)
     assert own_store.server.process is not None
     own_store.server.process.send_signal(signal.SIGSTOP)
     try:
         began = time.monotonic()
-        assert ask(client, visitor="v-1")["fallback"] == "store_down"
+        assert ask(client, visitor=VISITOR)["fallback"] == "store_down"
         first = time.monotonic() - began
         began = time.monotonic()
-        assert [ask(client, visitor="v-1")["fallback"] for _ in range(20)] == ["store_down"] * 20
+        assert [ask(client, visitor=VISITOR)["fallback"] for _ in range(20)] == ["store_down"] * 20
         assert time.monotonic() - began < 3, "twenty times the timeout would be 6 s"
         assert first >= 0.3
     finally:
@@ -227,13 +227,13 @@ def test_a_store_that_hangs_holds_up_one_request_only(own_store: OwnStore) -> No
 
 def test_comes_back_with_the_store(own_store: OwnStore) -> None:
     client = make_client(own_store.settings, own_store.redis)
-    observe(own_store.redis, "v-1", "add_to_cart", ["rug"])
-    ask(client, visitor="v-1")
+    observe(own_store.redis, VISITOR, "add_to_cart", ["rug"])
+    ask(client, visitor=VISITOR)
     kill(own_store)
-    ask(client, visitor="v-1")
+    ask(client, visitor=VISITOR)
     own_store.server.start()
     deadline = time.monotonic() + 20
-    while (answer := ask(client, visitor="v-1"))["fallback"]:
+    while (answer := ask(client, visitor=VISITOR))["fallback"]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert "rug" not in ids(answer)
@@ -242,7 +242,7 @@ def test_comes_back_with_the_store(own_store: OwnStore) -> None:
 def test_a_key_that_cannot_be_checked_gets_an_empty_list(own_store: OwnStore) -> None:
     kill(own_store)
     client = make_client(own_store.settings, own_store.redis)
-    answer = ask(client, headers=ORIGIN, visitor="v-1")
+    answer = ask(client, headers=ORIGIN, visitor=VISITOR)
     assert (answer["offers"], answer["fallback"]) == ([], "store_down")
     assert client.get("/ready").status_code == 503
 

@@ -12,7 +12,7 @@ from personalizer.feedback.record import decode
 from personalizer.models.store import ModelStore
 from personalizer.serve import personalizer_wsgi
 from schema import keys
-from tests.personalizer.planted import NOW, observe, planted_model
+from tests.personalizer.planted import NOW, VISITOR, observe, planted_model
 from tests.personalizer.processes import answers, serving
 from tests.support.waiting import wait_for
 
@@ -42,11 +42,11 @@ def test_what_was_decided_last_is_logged_when_told_to_stop(
     settings: Settings, redis_client: RedisClient, demo_site: Site
 ) -> None:
     ModelStore(settings.model_dir).save("demo", planted_model(), {}, NOW)
-    observe(redis_client, "v-1", "view_item", ["phone"])
+    observe(redis_client, VISITOR, "view_item", ["phone"])
     port = free_port()
-    url = f"http://127.0.0.1:{port}/v1/offers?key=pk_demo&visitor=v-1&placement=home"
+    url = f"http://127.0.0.1:{port}/v1/offers?key=pk_demo&visitor={VISITOR}&placement=home"
     with serving("public", settings, public_port=port, collector_workers=1):
         wait_for(lambda: answers(f"http://127.0.0.1:{port}/ready"), 30)
         told = [httpx.get(url).json()["decision_id"] for _ in range(20)]
-    entries = redis_client.xrange(keys.decisions(keys.partition_of("v-1", settings.partitions)))
+    entries = redis_client.xrange(keys.decisions(keys.partition_of(VISITOR, settings.partitions)))
     assert [decode(fields[FIELD]).decision_id for _, fields in entries] == told

@@ -24,7 +24,7 @@ from personalizer.offers.insights import Insights, own_view
 from personalizer.offers.profiles import ProfileReader
 from personalizer.offers.situation import Candidate
 from schema.profile import LiveSession, VisitorProfile
-from tests.personalizer.planted import NOW, NOW_MS, planted_model, profile
+from tests.personalizer.planted import NOW, NOW_MS, VISITOR, planted_model, profile
 
 SITE = Site("demo", "pk_demo", digest("sk_demo"), offer_explore=0.0)
 ASKED = Asked("v-1", "home", None, None, 5, False)
@@ -117,7 +117,7 @@ def test_the_whole_answer_comes_within_the_budget_while_the_store_hangs(
     client = app.test_client()
     client.get("/v1/offers?key=pk_demo")
     began = time.monotonic()
-    answer = client.get("/v1/offers?key=pk_demo&visitor=v-1")
+    answer = client.get(f"/v1/offers?key=pk_demo&visitor={VISITOR}")
     assert time.monotonic() - began < 0.05
     assert answer.json is not None
     assert (answer.json["fallback"], len(answer.json["offers"])) == ("store_down", 5)

@@ -17,12 +17,11 @@ from baliza.stores import RedisClient
 from personalizer.app import create_app
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
-from tests.personalizer.planted import NOW, NOW_MS, observe, planted_model
+from tests.personalizer.planted import NOW, NOW_MS, VISITOR, observe, planted_model
 
 pytestmark = pytest.mark.redis
 SECRET = {"Authorization": "Bearer sk_demo"}
 ORIGIN = {"Origin": "http://shop.test"}
-RANDOM = "3735928559-4027431614-305419896-19088743"
 EARLIER = NOW_MS - 7_200_000
 
 
@@ -52,10 +51,10 @@ def reasons(answer: dict[str, Any]) -> set[str]:
 def test_a_cart_that_was_left_comes_back_at_home_and_never_in_the_cart(
     client: FlaskClient, redis_client: RedisClient
 ) -> None:
-    observe(redis_client, RANDOM, "add_to_cart", ["lamp"], at_ms=EARLIER)
-    first = ask(client, key="pk_demo", visitor=RANDOM, placement="home")["offers"][0]
+    observe(redis_client, VISITOR, "add_to_cart", ["lamp"], at_ms=EARLIER)
+    first = ask(client, key="pk_demo", visitor=VISITOR, placement="home")["offers"][0]
     assert (first["item_id"], first["reason"], first["reason_text"]) == ("lamp", "abandoned_cart", "Still in your cart")
-    at_the_till = ask(client, key="pk_demo", visitor=RANDOM, placement="cart", limit=50)
+    at_the_till = ask(client, key="pk_demo", visitor=VISITOR, placement="cart", limit=50)
     assert "lamp" not in {offer["item_id"] for offer in at_the_till["offers"]}
     assert "abandoned_cart" not in reasons(at_the_till)
 
@@ -67,7 +66,7 @@ PERSONAL = {"abandoned_cart", "viewed_not_bought", "replenishment"}
     ("headers", "given", "told"),
     [
         (SECRET, {"visitor": "c-42"}, True),
-        ({"Cookie": "bz_v=c-42"}, {"key": "pk_demo", "visitor": "c-42"}, True),
+        ({"Cookie": "bz_v=c-42"}, {"key": "pk_demo", "visitor": "c-42"}, False),
         ({}, {"key": "pk_demo", "visitor": "c-42"}, False),
         ({"Cookie": "bz_v=c-41"}, {"key": "pk_demo", "visitor": "c-42"}, False),
         (ORIGIN, {"key": "pk_demo", "visitor": "c-42"}, False),
@@ -82,6 +81,22 @@ def test_nobody_learns_of_a_visitor_by_guessing_the_id(
     assert bool(reasons(answer) & PERSONAL) is told
     texts = " ".join(offer["reason_text"] for offer in answer["offers"])
     assert ("Lamp" in texts or "Phone" in texts) is told
+
+
+@pytest.mark.parametrize("headers", [{}, {"Cookie": "bz_v=c-42"}, ORIGIN])
+def test_a_guessed_id_gets_the_very_list_of_nobody(
+    client: FlaskClient, redis_client: RedisClient, headers: dict[str, str]
+) -> None:
+    observe(redis_client, "c-42", "view_item", ["phone"], at_ms=EARLIER - 1)
+    observe(redis_client, "c-42", "purchase", ["rug"], at_ms=EARLIER)
+    observe(redis_client, "c-42", "add_to_cart", ["lamp"])
+    set_offers(redis_client, "demo", None, 0.0)  # no dice
+
+    def answer(**visitor: str) -> dict[str, Any]:
+        found = ask(client, headers, key="pk_demo", placement="product-detail", limit=50, **visitor)
+        return {name: value for name, value in found.items() if name not in ("decision_id", "took_ms")}
+
+    assert answer(visitor="c-42") == answer(visitor="c-43") == answer()
 
 
 def test_a_cookie_of_somebody_else_opens_nothing(client: FlaskClient, redis_client: RedisClient) -> None:
