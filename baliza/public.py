@@ -1,4 +1,4 @@
-"""The public port: of one box (tracker, personalizer and, in the demo, the shop, told apart by path), or of the tracker.
+"""The public port: of one box (tracker, personalizer and, in the demo, the shop, told apart by path), or of one of them.
 
 What serves is imported late: the ground does not stand on services, and gunicorn's parent must not have them.
 """
@@ -13,7 +13,7 @@ from werkzeug.utils import redirect
 from baliza.servers import serve_edge
 from baliza.settings import Settings, load_settings
 
-__all__ = ["ByPath", "public_edge", "serve_public", "serve_tracker"]
+__all__ = ["ByPath", "personalizer_edge", "public_edge", "serve_personalizer", "serve_public", "serve_tracker"]
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 PERSONALIZER_PATHS = ("/v1/offers", "/v1/carts", "/v1/responses", "/v1/catalogue")
@@ -47,16 +47,27 @@ def serve_tracker(settings: Settings) -> None:
     serve_edge(settings, "tracker.serve:tracker_edge")
 
 
+def serve_personalizer(settings: Settings) -> None:
+    """The personalizer alone on the public port. Blocks until told to stop."""
+    serve_edge(settings, "baliza.public:personalizer_edge")
+
+
 def public_edge() -> Any:
     """What a worker of the public port runs, with the settings of now."""
-    settings = load_settings()
-    return import_module("tracker.edge").EdgeApp(settings, public_wsgi(settings))
-
-
-def public_wsgi(settings: Settings) -> ByPath:
-    """Built in each worker."""
-    tracker, personalizer = import_module("tracker.serve"), import_module("personalizer.serve")
+    settings, edge, personalizer = load_settings(), import_module("tracker.edge"), import_module("personalizer.serve")
     offers = personalizer.personalizer_wsgi(settings)
+    return edge.EdgeApp(settings, _public_wsgi(settings, offers), personalizer.personalizer_inline(offers))
+
+
+def personalizer_edge() -> Any:
+    """What a worker of the personalizer runs, with the settings of now: the same loop, which takes no events."""
+    settings, edge, personalizer = load_settings(), import_module("tracker.edge"), import_module("personalizer.serve")
+    offers = personalizer.personalizer_wsgi(settings)
+    return edge.EdgeApp(settings, offers, personalizer.personalizer_inline(offers), observes=False)
+
+
+def _public_wsgi(settings: Settings, offers: Wsgi) -> ByPath:
+    tracker = import_module("tracker.serve")
     prefixes: dict[str, Wsgi] = dict.fromkeys(PERSONALIZER_PATHS, offers)
     mounts = {}
     if os.environ.get("BALIZA_DEMO"):

@@ -65,7 +65,9 @@ class Settings:
     late_max_s: int = setting(259_200, "age in seconds up to which the publishable key may send events", least=60)
     future_max_s: int = setting(300, "seconds that an event may lie in the future after clock correction", least=0)
     collector_workers: int = setting(2, "collector processes on the public port", least=1, most=256)
-    wsgi_threads: int = setting(8, "threads per process for everything but the beacon", least=1, most=256)
+    wsgi_threads: int = setting(
+        8, "threads per process for everything but the beacon and `GET /v1/offers`", least=1, most=256
+    )
     visitor_events_per_minute: int = setting(
         3000, "events a minute that one visitor may send with the publishable key; 0: no limit", least=0, most=1_000_000_000
     )

@@ -24,13 +24,15 @@ from personalizer.models.shelf import ModelShelf
 from personalizer.offers.batch import Batches
 from personalizer.offers.breaker import Breaker
 from personalizer.offers.deciding import Clocks, Decider
-from personalizer.offers.endpoint import OFFERS_PATH, OffersFirst, encode_exactly
+from personalizer.offers.endpoint import OFFERS_PATH, OffersEndpoint, OffersFirst, encode_exactly
 from personalizer.offers.insights import Insights, own_view
 from personalizer.offers.profiles import KnownSites, ProfileReader
 
-__all__ = ["create_app", "exact_json"]
+__all__ = ["STORE_SHARE", "create_app", "exact_json"]
 
 MAX_CARTS: Final = 500
+# Of an offer's budget the live store may use so much; the rest is for deciding without it.
+STORE_SHARE: Final = 0.5
 # An offer waits for the live store for some milliseconds only, so it is soon worth another try.
 STORE_PAUSE_S: Final = 0.25
 
@@ -63,14 +65,17 @@ def create_app(
     known_sites = KnownSites(registry, redis, breaker)
     clocks = Clocks(now_ms, monotonic, new_id)
     decider = Decider(
-        ProfileReader(redis, settings.partitions, breaker), shelf, insights or Insights(own_view(now_ms), monotonic, now_ms),
-        readiness, written, clocks, rng or Random(), settings.offer_budget_ms / 1000,  # noqa: S311 - no secret
+        shelf, insights or Insights(own_view(now_ms), monotonic, now_ms), readiness, written, clocks,
+        rng or Random(), settings.offer_budget_ms / 1000,  # noqa: S311 - no secret
     )  # fmt: skip
+    endpoint = OffersEndpoint(decider, settings.partitions, monotonic, settings.offer_budget_ms / 1000 * STORE_SHARE)
     batches = Batches(decider, ProfileReader(patient, settings.partitions, breaker), known_sites, clocks)
     carts = _Carts(CartReader(patient, settings.partitions, settings.cart_idle_s * 1000), registry, now_ms)
     app.add_url_rule(f"{OFFERS_PATH}/batch", "offers_batch", batches.answer, methods=["POST"])
     app.add_url_rule("/v1/carts/abandoned", "abandoned_carts", carts.answer, methods=["GET"])
-    app.wsgi_app = OffersFirst(app.wsgi_app, decider, known_sites, monotonic)  # type: ignore[method-assign]
+    app.extensions[OFFERS_PATH] = endpoint  # for a server that can do without WSGI
+    profiles = ProfileReader(redis, settings.partitions, breaker)
+    app.wsgi_app = OffersFirst(app.wsgi_app, endpoint, profiles, known_sites)  # type: ignore[method-assign]
     return app
 
 

@@ -3,17 +3,18 @@
 import atexit
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 from flask import Flask
 
 from baliza import stores
+from baliza.inline import Inline
 from baliza.readiness.files import ReadinessShelf
-from baliza.servers import serve_wsgi
 from baliza.settings import Settings
 from baliza.sites import CachedRegistry
-from personalizer.app import create_app
+from personalizer.app import STORE_SHARE, create_app
 from personalizer.catalogue.app import add_catalogue_routes
 from personalizer.catalogue.live import LiveCatalogue
 from personalizer.catalogue.store import CatalogueStore
@@ -23,15 +24,14 @@ from personalizer.models.model import Model
 from personalizer.models.next_item.compiled import COMPILED, keep_at_hand
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
+from personalizer.offers.endpoint import OFFERS_PATH
 from personalizer.offers.insights import Insights
 
-# Of an offer's budget the live store may use so much; the rest is for deciding without it.
-STORE_SHARE: Final = 0.5
 # Nobody waits for the log, and it tries again.
 LOG_TIMEOUT_S: Final = 1.0
 REPORT_TIMEOUT_S: Final = 30.0  # of silence
 
-__all__ = ["decision_log", "personalizer_wsgi", "serve_personalizer"]
+__all__ = ["decision_log", "personalizer_inline", "personalizer_wsgi"]
 
 
 def personalizer_wsgi(settings: Settings) -> Flask:
@@ -51,6 +51,11 @@ def personalizer_wsgi(settings: Settings) -> Flask:
     history = stores.History(lambda: stores.clickhouse(settings, REPORT_TIMEOUT_S))
     add_responses(app, history, registry, lambda: datetime.now(UTC))
     return app
+
+
+def personalizer_inline(app: Flask) -> Mapping[str, Inline]:
+    """What of this app the loop of the public port answers itself, by path."""
+    return {OFFERS_PATH: app.extensions[OFFERS_PATH]}
 
 
 def _filled_shelf(settings: Settings, catalogue: LiveCatalogue, insights: Insights) -> ModelShelf:
@@ -74,14 +79,3 @@ def decision_log(settings: Settings) -> DecisionLog:
     log = DecisionLog(stores.redis(settings, LOG_TIMEOUT_S), settings.partitions, settings.decisions_max_waiting)
     atexit.register(log.close)
     return log
-
-
-def serve_personalizer(settings: Settings) -> None:
-    """The personalizer alone on the public port. Blocks until told to stop."""
-    serve_wsgi(
-        lambda: personalizer_wsgi(settings),
-        settings.public_host,
-        settings.public_port,
-        settings.wsgi_threads,
-        settings.collector_workers,
-    )

@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ import msgspec
 
 from baliza import metrics
 from baliza.errors import BalizaError, StoreDown
+from baliza.inline import Inline
 from baliza.settings import Settings
 from baliza.sites import decode_sites
 from schema import keys
@@ -27,6 +28,7 @@ from schema.events import MAX_BODY_BYTES, MAX_FEED_BYTES
 from tracker.collect import Collector, Steps, Tally
 from tracker.connection import Connection
 from tracker.heads import Heads
+from tracker.inlining import Inlining
 from tracker.quick import Observation, Quick
 from tracker.redis_cluster_link import open_link
 from tracker.redislink import RedisLink
@@ -52,10 +54,14 @@ FEED_PATH: Final = b"/v1/catalogue"
 class EdgeApp:
     """What a worker of gunicorn runs: settings for the hot path, a WSGI app for everything else. One thread for the loop, a
     few for WSGI.
+
+    inline: other paths that the loop answers itself. observes: whether it takes events at all.
     """
 
     settings: Settings
     wsgi: Wsgi
+    inline: Mapping[str, Inline] = field(default_factory=dict)
+    observes: bool = True
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         """As plain WSGI, without the hot path: for the worker classes of others."""
@@ -133,6 +139,8 @@ class Loop:
         self.bridge = WsgiBridge(app.wsgi, settings.wsgi_threads, settings.trusted_proxies)
         self.collector = Collector(settings, lambda: time.time_ns() // 1_000_000, lambda: str(uuid4()), self.count)
         self.quick = Quick(self.collector)
+        self.observes = app.observes
+        self.inlining = Inlining(app.inline, self.link.send, self.answer)
         self.heads = Heads()
         self.connections: set[Connection] = set()
         self.finished: deque[tuple[Connection, Answer]] = deque()
@@ -170,7 +178,7 @@ class Loop:
             self._turn()
 
     def _turn(self) -> None:
-        ready = self.selector.ready(TICK_S)
+        ready = self.selector.ready(self.inlining.wait_s(TICK_S, self.now))
         self.now = now = time.monotonic()
         for owner, mask in ready:
             if type(owner) is Connection:
@@ -188,6 +196,7 @@ class Loop:
                 self._accept(owner)
         self._hand_back()
         self.link.flush()
+        self.inlining.work(self.now)
         if self.now >= self.next_tick:
             self._tick()
 
@@ -246,10 +255,13 @@ class Loop:
 
     def _handle(self, connection: Connection, request: Request) -> None:
         """One request. The hot path is answered from here, anything else from a thread."""
-        if request.head is not None and self._handle_quickly(connection, request):
+        if self.observes and request.head is not None and self._handle_quickly(connection, request):
             return
-        if request.path in HOT_PATHS:
+        path = request.path
+        if self.observes and path in HOT_PATHS:
             Exchange(self, connection, request).go()
+        elif path in self.inlining.paths:
+            self.inlining.take(connection, request, self.collector.registry, self.now)
         else:
             self.bridge.submit(request, lambda answer: self._answer_from_thread(connection, answer))
 

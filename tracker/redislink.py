@@ -40,7 +40,7 @@ READ_BYTES: Final = 256 * 1024
 # More than this waiting to be written means that the store does not read: say so instead of growing.
 UNSENT_MOST_BYTES: Final = 32 * 1024 * 1024
 # What changes nothing needs no replica.
-READS: Final = frozenset({"HVALS", "PING", "ECHO", "CLUSTER"})
+READS: Final = frozenset({"GET", "HVALS", "PING", "ECHO", "CLUSTER"})
 FUNCTION_CALLS: Final = frozenset({"FCALL", "EVAL", "EVALSHA"})
 # Of a time-out: one flush waits for replicas while the next one waits for it, and both answer in time.
 REPLICAS_SHARE: Final = 1 / 3

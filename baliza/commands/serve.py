@@ -20,7 +20,7 @@ __all__ = ["SERVICES", "health", "serve", "share_metrics"]
 SERVICES: Final = {
     "tracker": "baliza.public:serve_tracker",
     "ingest": "tracker.serve:serve_ingest",
-    "personalizer": "personalizer.serve:serve_personalizer",
+    "personalizer": "baliza.public:serve_personalizer",
     "retargeting": "personalizer.loops:serve_retargeting",
     "trainer": "personalizer.loops:serve_trainer",
     "console": "console.serve:serve_console",

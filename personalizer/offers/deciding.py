@@ -1,4 +1,4 @@
-"""Deciding with real stores: what is missing or late makes an answer poorer, never an error and never a wait."""
+"""Deciding with real models and clocks: what is missing or late makes an answer poorer, never an error and never a wait."""
 
 import logging
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from baliza.errors import StoreDown
 from baliza.metrics import OFFER_SECONDS, OFFERS
 from baliza.readiness.assess import assess
 from baliza.readiness.files import ReadinessShelf
@@ -14,11 +13,10 @@ from baliza.sites import Site
 from personalizer.feedback.log import DecisionLog
 from personalizer.models.shelf import ModelShelf
 from personalizer.offers.answer import Decision, Fallback, Offer, explained, offers_of, record_of
-from personalizer.offers.asking import Asked, Knows
+from personalizer.offers.asking import Asked
 from personalizer.offers.decision import Choice, Dial, decide
 from personalizer.offers.insight import Insight
 from personalizer.offers.insights import Insights
-from personalizer.offers.profiles import ProfileReader
 from personalizer.offers.situation import NOT_KNOWN, Purposes, Question
 from schema.profile import VisitorProfile
 
@@ -49,7 +47,6 @@ class Decider:
 
     def __init__(
         self,
-        profiles: ProfileReader,
         shelf: ModelShelf,
         insights: Insights,
         readiness: ReadinessShelf | None,
@@ -58,7 +55,7 @@ class Decider:
         rng: Random,
         budget_s: float,
     ) -> None:
-        self._profiles, self._shelf, self._insights, self._readiness = profiles, shelf, insights, readiness
+        self._shelf, self._insights, self._readiness = shelf, insights, readiness
         self._written, self._clocks, self._rng, self._budget_s = written, clocks, rng, budget_s
         self._slow_until = float("-inf")
 
@@ -66,22 +63,10 @@ class Decider:
         """The answer when not even the key can be checked."""
         return self._decision(self._clocks.new_id(), asked, [], "store_down", began)
 
-    def of_visitor(self, site: Site, asked: Asked, may_know: Knows, began: float) -> Decision:
-        """The answer to one request that came at `began` (monotonic). One round trip to the live store at most."""
-        profile: VisitorProfile | None = None
-        fallback: Fallback | None = "no_profile"
-        if asked.visitor_id is not None and may_know != "nothing":
-            try:
-                profile = self._profiles.read(site.name, asked.visitor_id)
-                fallback = None if profile else "no_profile"
-            except StoreDown:
-                fallback = "store_down"
-        return self.of_profile(site, asked, profile, may_know == "all", fallback, began)
-
     def of_profile(
         self, site: Site, asked: Asked, profile: VisitorProfile | None, own: bool, fallback: Fallback | None, began: float
     ) -> Decision:
-        """The answer with a profile that was read already. own: it may be repeated to who asks."""
+        """The answer to a request that came at `began` (monotonic). own: the profile may be repeated to who asks."""
         decision_id, asked_at = self._clocks.new_id(), self._clocks.monotonic()
         model = self._shelf.get(site.name)
         if model is None:

@@ -1,17 +1,26 @@
-"""GET /v1/offers as plain WSGI: it stands before the app's framework, which would cost more than the decision itself."""
+"""GET /v1/offers, before any framework, which would cost more than the decision itself.
 
-from collections.abc import Callable, Iterable
+OffersEndpoint is the whole of it, as the loop of the public port asks it; OffersFirst is the same for WSGI servers.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from baliza.errors import BalizaError, StoreDown, Unauthorized, problem
-from baliza.sites import SiteRegistry
-from personalizer.offers.asking import asked_of, asker_of, knows, wants_no_profile
+from baliza.inline import Reply
+from baliza.sites import Site, SiteRegistry
+from personalizer.offers.answer import Fallback
+from personalizer.offers.asking import Asked, asked_of, asker_of, knows, wants_no_profile
 from personalizer.offers.deciding import Decider
+from personalizer.offers.profiles import ProfileReader, read_profile
+from schema import keys
 
-__all__ = ["OFFERS_PATH", "OffersFirst", "encode_exactly"]
+__all__ = ["OFFERS_PATH", "OffersEndpoint", "OffersFirst", "Wanted", "encode_exactly"]
 
 OFFERS_PATH: Final = "/v1/offers"
 Environ = dict[str, Any]
@@ -21,79 +30,126 @@ Headers = list[tuple[str, str]]
 
 # JSON with decimals as numbers that keep every digit: 39.90 stays 39.90.
 encode_exactly: Final = msgspec.json.Encoder(decimal_format="number").encode
-_STATUS: Final = {400: "400 BAD REQUEST", 401: "401 UNAUTHORIZED", 403: "403 FORBIDDEN"}
 _ONLY_GET: Final = msgspec.json.encode(
     {"type": "about:blank", "title": "Method Not Allowed", "status": 405, "detail": "offers are asked for with GET"}
 )
 _PROBLEM: Final = ("Content-Type", "application/problem+json")
+_JSON: Final = ("Content-Type", "application/json")
 _PREFLIGHT: Final = [("Access-Control-Allow-Methods", "GET"), ("Access-Control-Max-Age", "3600")]
 _COMMON: Final = [("Cache-Control", "no-store"), ("Vary", "Origin")]
+# What the endpoint looks at, by the names that WSGI has for it.
+_HEADERS: Final = {
+    name: "HTTP_" + name.upper().replace("-", "_") for name in ("authorization", "cookie", "dnt", "origin", "sec-gpc")
+}
+
+
+@dataclass(slots=True)
+class Wanted:
+    """A request that may be answered, as soon as the profile under `key` was read. began: when it came (monotonic)."""
+
+    decider: Decider
+    site: Site
+    asked: Asked
+    own: bool
+    key: str | None
+    headers: Headers
+    began: float
+
+    def answer(self, stored: bytes | StoreDown | None) -> Reply:
+        """The offers. stored: the profile, None when there is none or it may not be known."""
+        fallback: Fallback | None = None
+        profile = None
+        if isinstance(stored, StoreDown):
+            fallback = "store_down"
+        else:
+            profile = read_profile(stored)
+            fallback = None if profile else "no_profile"
+        decision = self.decider.of_profile(self.site, self.asked, profile, self.own, fallback, self.began)
+        return Reply(200, self.headers, encode_exactly(decision))
+
+
+@dataclass(frozen=True)
+class OffersEndpoint:
+    """monotonic: seconds. wait_s: of an offer's budget the live store may use so much, the rest is for deciding."""
+
+    decider: Decider
+    partitions: int
+    monotonic: Callable[[], float]
+    wait_s: float
+
+    def ask(self, method: str, query: str, headers: Mapping[str, str], registry: SiteRegistry | None) -> Reply | Wanted:
+        """The answer, or what is needed for it. headers: names in lower case. registry: None when it was never read."""
+        if method not in ("GET", "HEAD", "OPTIONS"):
+            return Reply(405, [_PROBLEM, ("Allow", "GET, HEAD, OPTIONS")], _ONLY_GET)
+        arguments = dict(reversed(parse_qsl(query, keep_blank_values=True)))  # of each the first
+        told = _COMMON + _opened(registry, headers.get("origin"), arguments.get("key", ""), method)
+        if method == "OPTIONS":
+            return Reply(204, told, b"")
+        try:
+            return self._wanted(arguments, headers, registry, [_JSON, *told])
+        except BalizaError as error:
+            return _refused(error, told)
+
+    def _wanted(
+        self, arguments: Mapping[str, str], headers: Mapping[str, str], registry: SiteRegistry | None, told: Headers
+    ) -> Reply | Wanted:
+        """Raises BadRequest and its kin."""
+        began, asked = self.monotonic(), asked_of(arguments)
+        if registry is None:
+            return Reply(200, told, encode_exactly(self.decider.without_store(asked, began)))
+        asker = asker_of(registry, arguments, headers.get("authorization", ""), headers.get("origin"))
+        may_know = knows(asker, asked.visitor_id, headers.get("cookie", ""))
+        if asked.visitor_id is None or wants_no_profile(headers.get("sec-gpc", ""), headers.get("dnt", "")):
+            may_know = "nothing"
+        key = None
+        if asked.visitor_id is not None and may_know != "nothing":
+            key = keys.visitor(keys.partition_of(asked.visitor_id, self.partitions), asker.site.name, asked.visitor_id)
+        return Wanted(self.decider, asker.site, asked, may_know == "all", key, told, began)
+
+
+def _opened(registry: SiteRegistry | None, origin: str | None, key: str, method: str) -> Headers:
+    """Let the browser hand the answer to the page if the site allows its origin."""
+    site = registry.by_key.get(key) if origin and registry else None
+    if site is None or not origin or not site.allows(origin):
+        return []
+    allowed = [("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true")]
+    return allowed + _PREFLIGHT if method == "OPTIONS" else allowed
+
+
+def _refused(error: BalizaError, headers: Headers) -> Reply:
+    told = [_PROBLEM, *headers]
+    if isinstance(error, Unauthorized):
+        told.append(("WWW-Authenticate", "Bearer"))
+    return Reply(error.status, told, msgspec.json.encode(problem(error)))
 
 
 class OffersFirst:
-    """Answers offers, and hands every other request on. registry: raises StoreDown when it was never read."""
+    """WSGI: answers offers, and hands every other request on. registry: raises StoreDown when it was never read."""
 
     def __init__(
-        self, otherwise: Wsgi, decider: Decider, registry: Callable[[], SiteRegistry], monotonic: Callable[[], float]
+        self, otherwise: Wsgi, endpoint: OffersEndpoint, profiles: ProfileReader, registry: Callable[[], SiteRegistry]
     ) -> None:
-        self._otherwise, self._decider, self._registry, self._monotonic = otherwise, decider, registry, monotonic
+        self._otherwise, self._endpoint, self._profiles, self._registry = otherwise, endpoint, profiles, registry
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        method = environ["REQUEST_METHOD"]
         if environ.get("PATH_INFO") != OFFERS_PATH:
             return self._otherwise(environ, start_response)
-        if method not in ("GET", "HEAD", "OPTIONS"):
-            start_response("405 METHOD NOT ALLOWED", [_PROBLEM, ("Allow", "GET, HEAD, OPTIONS")])
-            return [_ONLY_GET]
-        began = self._monotonic()
-        arguments = _arguments(environ.get("QUERY_STRING", ""))
-        headers = _COMMON + self._opened(environ.get("HTTP_ORIGIN"), arguments.get("key", ""), method)
-        if method == "OPTIONS":
-            start_response("204 NO CONTENT", headers)
-            return [b""]
-        try:
-            body = self._answer(environ, arguments, began)
-        except BalizaError as error:
-            return _refused(error, headers, start_response)
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers])
-        return [body] if method == "GET" else [b""]
+        headers = {name: environ[wsgi] for name, wsgi in _HEADERS.items() if wsgi in environ}
+        method = environ["REQUEST_METHOD"]
+        found = self._endpoint.ask(method, environ.get("QUERY_STRING", ""), headers, self._sites())
+        status, told, body = found if isinstance(found, Reply) else found.answer(self._stored(found.key))
+        length = [] if status == HTTPStatus.NO_CONTENT else [("Content-Length", str(len(body)))]
+        start_response(f"{status} {HTTPStatus(status).phrase}", told + length)
+        return [b""] if method == "HEAD" else [body]
 
-    def _answer(self, environ: Environ, arguments: dict[str, str], began: float) -> bytes:
-        """Raises BadRequest and its kin."""
-        asked = asked_of(arguments)
+    def _sites(self) -> SiteRegistry | None:
         try:
-            registry = self._registry()
+            return self._registry()
         except StoreDown:
-            return encode_exactly(self._decider.without_store(asked, began))
-        asker = asker_of(registry, arguments, environ.get("HTTP_AUTHORIZATION", ""), environ.get("HTTP_ORIGIN"))
-        may_know = knows(asker, asked.visitor_id, environ.get("HTTP_COOKIE", ""))
-        if wants_no_profile(environ.get("HTTP_SEC_GPC", ""), environ.get("HTTP_DNT", "")):
-            may_know = "nothing"
-        return encode_exactly(self._decider.of_visitor(asker.site, asked, may_know, began))
+            return None
 
-    def _opened(self, origin: str | None, key: str, method: str) -> Headers:
-        """Let the browser hand the answer to the page if the site allows its origin."""
-        if not origin:
-            return []
+    def _stored(self, key: str | None) -> bytes | StoreDown | None:
         try:
-            site = self._registry().by_key.get(key)
-        except StoreDown:
-            return []
-        if site is None or not site.allows(origin):
-            return []
-        allowed = [("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true")]
-        return allowed + _PREFLIGHT if method == "OPTIONS" else allowed
-
-
-def _arguments(query: str) -> dict[str, str]:
-    """Of each argument the first."""
-    return dict(reversed(parse_qsl(query, keep_blank_values=True)))
-
-
-def _refused(error: BalizaError, headers: Headers, start_response: StartResponse) -> list[bytes]:
-    body = msgspec.json.encode(problem(error))
-    told = [_PROBLEM, ("Content-Length", str(len(body)))]
-    if isinstance(error, Unauthorized):
-        told.append(("WWW-Authenticate", "Bearer"))
-    start_response(_STATUS.get(error.status, f"{error.status} ERROR"), told + headers)
-    return [body]
+            return None if key is None else self._profiles.read(key)
+        except StoreDown as error:
+            return error

@@ -44,10 +44,10 @@ class ProfileReader:
     def __init__(self, redis: RedisClient, partitions: int, breaker: Breaker) -> None:
         self._redis, self._partitions, self._breaker = redis, partitions, breaker
 
-    def read(self, site: str, visitor_id: str) -> VisitorProfile | None:
-        """The profile, None when there is none. One GET. Raises StoreDown, at once when the store was down just now."""
-        key = keys.visitor(keys.partition_of(visitor_id, self._partitions), site, visitor_id)
-        return read_profile(self._breaker.run(lambda: call(lambda: self._redis.get(key))))
+    def read(self, key: str) -> bytes | None:
+        """What is stored under a key. Raises StoreDown, at once when the store was down just now."""
+        stored: bytes | None = self._breaker.run(lambda: call(lambda: self._redis.get(key)))
+        return stored
 
     def read_many(self, site: str, visitor_ids: Sequence[str]) -> list[VisitorProfile | None]:
         """Their profiles, in one round trip. Raises StoreDown."""

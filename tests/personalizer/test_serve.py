@@ -45,7 +45,7 @@ def test_what_was_decided_last_is_logged_when_told_to_stop(
     observe(redis_client, VISITOR, "view_item", ["phone"])
     port = free_port()
     url = f"http://127.0.0.1:{port}/v1/offers?key=pk_demo&visitor={VISITOR}&placement=home"
-    with serving("public", settings, public_port=port, collector_workers=1):
+    with serving("public", settings, public_port=port, collector_workers=1, offer_budget_ms=2_000):
         wait_for(lambda: answers(f"http://127.0.0.1:{port}/ready"), 30)
         told = [httpx.get(url).json()["decision_id"] for _ in range(20)]
     entries = redis_client.xrange(keys.decisions(keys.partition_of(VISITOR, settings.partitions)))

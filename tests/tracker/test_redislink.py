@@ -1,5 +1,6 @@
 import logging
 import selectors
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -174,6 +175,8 @@ def test_who_waits_for_a_shared_call_is_told_when_it_is_lost(own_valkey: Embedde
     driven.link.observe(observation("v", "e"), got.append, time.monotonic())
     assert [type(each) for each in got] == [StoreDown], "not connected yet"
     driven.turn_until(driven.ready)
+    assert own_valkey.process is not None
+    own_valkey.process.send_signal(signal.SIGSTOP)  # it shall not answer before it dies
     for number in range(3):
         driven.link.observe(observation(f"v-{number}", "e"), got.append, time.monotonic())
         if number < 2:

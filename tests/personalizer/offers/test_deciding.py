@@ -18,10 +18,8 @@ from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
 from personalizer.offers.answer import Decision
 from personalizer.offers.asking import Asked
-from personalizer.offers.breaker import Breaker
 from personalizer.offers.deciding import SLOW_PAUSE_S, Clocks, Decider
 from personalizer.offers.insights import Insights, own_view
-from personalizer.offers.profiles import ProfileReader
 from personalizer.offers.situation import Candidate
 from schema.profile import LiveSession, VisitorProfile
 from tests.personalizer.planted import NOW, NOW_MS, VISITOR, planted_model, profile
@@ -75,34 +73,14 @@ def shelf(tmp_path: Path) -> ModelShelf:
     return shelf
 
 
-def decider(shelf: ModelShelf, clock: Any = time.monotonic, written: Any = None, redis: Any = None) -> Decider:
+def decider(shelf: ModelShelf, clock: Any = time.monotonic, written: Any = None) -> Decider:
     clocks = Clocks(lambda: NOW_MS, clock, lambda: "d-1")
     insights = Insights(own_view(lambda: NOW_MS), clock, lambda: NOW_MS)
-    reader = ProfileReader(redis, 8, Breaker(clock))
-    return Decider(reader, shelf, insights, None, written, clocks, Random(1), 0.05)
+    return Decider(shelf, insights, None, written, clocks, Random(1), 0.05)
 
 
 def of(maker: Decider, who: VisitorProfile | None, clock: Any = time.monotonic) -> Decision:
     return maker.of_profile(SITE, ASKED, who, True, None if who else "no_profile", clock())
-
-
-@pytest.mark.alone
-@pytest.mark.network
-def test_a_store_that_never_answers_costs_half_the_budget_and_the_profile(
-    shelf: ModelShelf, silent: int, closing: list[Any]
-) -> None:
-    redis = stores.redis(Settings(redis_url=f"redis://127.0.0.1:{silent}"), 0.025)
-    closing.append(redis)
-    maker = decider(shelf, redis=redis)
-    of(maker, None)
-    began = time.monotonic()
-    answer = maker.of_visitor(SITE, ASKED, "all", began)
-    took_s = time.monotonic() - began
-    assert (answer.fallback, answer.offers[0].item_id) == ("store_down", "rug")
-    assert 0.02 < took_s < 0.05
-    began = time.monotonic()
-    assert maker.of_visitor(SITE, ASKED, "all", began).fallback == "store_down"
-    assert time.monotonic() - began < 0.01, "it was silent just now and is not asked again"
 
 
 @pytest.mark.alone
@@ -118,9 +96,13 @@ def test_the_whole_answer_comes_within_the_budget_while_the_store_hangs(
     client.get("/v1/offers?key=pk_demo")
     began = time.monotonic()
     answer = client.get(f"/v1/offers?key=pk_demo&visitor={VISITOR}")
-    assert time.monotonic() - began < 0.05
+    assert 0.02 < time.monotonic() - began < 0.05
     assert answer.json is not None
     assert (answer.json["fallback"], len(answer.json["offers"])) == ("store_down", 5)
+    assert answer.json["offers"][0]["item_id"] == "rug"
+    began = time.monotonic()
+    assert client.get(f"/v1/offers?key=pk_demo&visitor={VISITOR}").json["fallback"] == "store_down"  # type: ignore[index]
+    assert time.monotonic() - began < 0.02, "it was silent just now and is not asked again"
 
 
 def test_a_late_answer_goes_without_the_model_of_next_items(shelf: ModelShelf) -> None:

@@ -7,6 +7,7 @@ from baliza.sites import Site, SiteRegistry
 from baliza.stores import RedisClient
 from personalizer.offers.breaker import Breaker
 from personalizer.offers.profiles import KnownSites, ProfileReader, read_profile
+from schema import keys
 from tests.personalizer.planted import PARTITIONS, observe
 from tests.support.profiles import stored_profile
 
@@ -14,15 +15,17 @@ from tests.support.profiles import stored_profile
 @pytest.mark.redis
 def test_reads_what_the_visitor_just_did(redis_client: RedisClient) -> None:
     observe(redis_client, "v-1", "view_item", ["lamp"])
-    found = ProfileReader(redis_client, PARTITIONS, Breaker(lambda: 0.0)).read("demo", "v-1")
+    reader = ProfileReader(redis_client, PARTITIONS, Breaker(lambda: 0.0))
+    found = read_profile(reader.read(keys.visitor(keys.partition_of("v-1", PARTITIONS), "demo", "v-1")))
     assert found is not None
+    assert [found, None] == reader.read_many("demo", ["v-1", "v-2"])
     assert [viewed.item_id for viewed in found.viewed] == ["lamp"]
 
 
 @pytest.mark.redis
 def test_a_visitor_of_another_site_is_nobody_here(redis_client: RedisClient) -> None:
     observe(redis_client, "v-1", "view_item", ["lamp"], site="other")
-    assert ProfileReader(redis_client, PARTITIONS, Breaker(lambda: 0.0)).read("demo", "v-1") is None
+    assert ProfileReader(redis_client, PARTITIONS, Breaker(lambda: 0.0)).read_many("demo", ["v-1"]) == [None]
 
 
 def test_passes_over_a_profile_that_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
