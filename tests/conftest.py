@@ -25,6 +25,7 @@ from baliza.sites import Site, add_site
 from baliza.stores import History, RedisClient, install
 from tests.support.collecting import Shop
 from tests.support.collector import RunningCollector
+from tests.support.shared_history import SharedHistory
 from tests.support.valkey_cluster import ValkeyCluster
 
 # Where the tests run in the background, Ctrl-C is ignored by them and, until somebody says otherwise, by what they start.
@@ -82,8 +83,23 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHo
 
 
 @pytest.fixture
-def clickhouse_url(engine: EmbeddedClickHouse) -> Iterator[str]:
-    """The URL of a fresh, empty database, dropped after the test."""
+def own_database() -> None:
+    """For a test that changes tables, and changes them back: its history is migrated for it alone."""
+
+
+@pytest.fixture(scope="session")
+def _shared_history(engine: EmbeddedClickHouse) -> Iterator[SharedHistory]:
+    with Client.from_url(engine.url()) as admin:
+        yield SharedHistory(admin)
+
+
+@pytest.fixture
+def clickhouse_url(request: pytest.FixtureRequest, engine: EmbeddedClickHouse) -> Iterator[str]:
+    """The URL of a fresh, empty database, dropped after the test; with the fixture `history`, of a migrated one."""
+    if "history" in request.fixturenames and "own_database" not in request.fixturenames:
+        shared: SharedHistory = request.getfixturevalue("_shared_history")
+        yield engine.url(shared.clean())
+        return
     name = f"test_{uuid.uuid4().hex}"
     admin = Client.from_url(engine.url())
     admin.execute(f"CREATE DATABASE {name}")
@@ -93,11 +109,11 @@ def clickhouse_url(engine: EmbeddedClickHouse) -> Iterator[str]:
 
 
 @pytest.fixture
-def history(clickhouse_url: str) -> Iterator[History]:
-    """A migrated database."""
-    client = Client.from_url(clickhouse_url)
-    migrate(client)
-    client.disconnect()
+def history(request: pytest.FixtureRequest, clickhouse_url: str) -> Iterator[History]:
+    """A migrated database without a row."""
+    if "own_database" in request.fixturenames:
+        with Client.from_url(clickhouse_url) as client:
+            migrate(client)
     opened: list[Client] = []
 
     def connect() -> Client:

@@ -231,6 +231,7 @@ def test_nothing_is_stored_while_replicas_are_waited_for_in_vain(
 
 
 @pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.usefixtures("own_database")
 def test_a_poison_entry_is_set_aside_and_the_others_are_stored_once(
     shop: Shop, worker: Callable[..., Ingest], history: History, redis_client: RedisClient, killed: bool
 ) -> None:
@@ -256,6 +257,7 @@ def test_a_poison_entry_is_set_aside_and_the_others_are_stored_once(
     assert history.rows("SELECT sum(events), (SELECT sum(taken) FROM receipts) FROM sessions") == [(12, 12)]
 
 
+@pytest.mark.usefixtures("own_database")
 def test_with_more_poison_than_one_search_finds_the_rest_is_still_stored(
     shop: Shop, worker: Callable[..., Ingest], history: History, redis_client: RedisClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +270,7 @@ def test_with_more_poison_than_one_search_finds_the_rest_is_still_stored(
     assert stored(history) == [("search", 9)]
 
 
+@pytest.mark.usefixtures("own_database")
 def test_a_column_that_is_gone_brakes_and_its_return_releases(
     shop: Shop, worker: Callable[..., Ingest], history: History, redis_client: RedisClient, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

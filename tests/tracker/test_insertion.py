@@ -59,6 +59,7 @@ def test_a_batch_is_written_once_with_its_receipts(arrivals: Callable[..., list[
     assert counts(history) == (6, 6, 6)
 
 
+@pytest.mark.usefixtures("own_database")
 def test_killed_between_events_and_receipts_the_repeat_completes_them(
     arrivals: Callable[..., list[Arrival]], history: History
 ) -> None:
@@ -73,6 +74,7 @@ def test_killed_between_events_and_receipts_the_repeat_completes_them(
     assert counts(history) == (2, 2, 2)
 
 
+@pytest.mark.usefixtures("own_database")
 def test_the_culprits_are_found_and_nothing_is_stored_meanwhile(
     arrivals: Callable[..., list[Arrival]], history: History
 ) -> None:
@@ -114,6 +116,7 @@ def test_an_entry_with_a_value_that_no_column_takes_is_a_culprit(
         ("ALTER TABLE events ADD CONSTRAINT odd CHECK type != 'search'", "4 of 4 entries are refused"),
     ],
 )
+@pytest.mark.usefixtures("own_database")
 def test_what_is_wrong_with_the_tables_is_no_entrys_fault(
     arrivals: Callable[..., list[Arrival]], history: History, monkeypatch: pytest.MonkeyPatch, harm: str, says: str
 ) -> None:
@@ -126,6 +129,7 @@ def test_what_is_wrong_with_the_tables_is_no_entrys_fault(
         culprits(Insertion(history), batch, caught.value)
 
 
+@pytest.mark.usefixtures("own_database")
 def test_a_history_that_takes_nothing_now_is_down(arrivals: Callable[..., list[Arrival]], history: History) -> None:
     batch = arrivals("a")
     history.rows("ALTER TABLE events MODIFY SETTING parts_to_throw_insert = 1, parts_to_delay_insert = 1")

@@ -135,6 +135,7 @@ def test_what_is_taken_in_from_quarantine_is_not_rejected_any_more(
     assert read().lines == [Line("demo", HOUR, 2, 2, 0, 0, 0, 0, 0, 0)]
 
 
+@pytest.mark.usefixtures("own_database")
 def test_what_the_history_refuses_waits_until_it_is_deleted(
     shop: Shop, carry: Callable[[], int], read: Callable[[], Receipts], history: History
 ) -> None:

@@ -71,6 +71,7 @@ def test_asks_again_only_after_a_while(shop: Shop, gauges: ReceiptGauges, clock:
     assert shown(gauges())["baliza_waiting_entries",] == 1
 
 
+@pytest.mark.usefixtures("own_database")
 def test_a_store_that_is_away_is_said_and_what_the_other_knows_is_shown(
     shop: Shop, gauges: ReceiptGauges, history: History
 ) -> None:

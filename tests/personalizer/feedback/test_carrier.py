@@ -191,6 +191,7 @@ def test_while_the_history_is_away_decisions_wait(
         server.stop()
 
 
+@pytest.mark.usefixtures("own_database")
 def test_a_missing_table_loses_nothing(redis_client: RedisClient, carrier: Carrier, history: History) -> None:
     put(redis_client, "d-1")
     history.client().execute("RENAME TABLE decisions TO elsewhere")

@@ -24,6 +24,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer, "FIRST_LOOK_S", 0.05)
 
 
+@pytest.mark.usefixtures("own_database")
 def test_trains_as_soon_as_there_is_enough_and_outlives_errors(
     history: History, settings: Settings, demo_site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
