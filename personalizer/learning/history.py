@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -13,9 +14,11 @@ from baliza.stores import History, query
 from personalizer.catalogue.item import decode_item, digest, goods_of, joined_facts
 from personalizer.catalogue.store import CatalogueCopy
 from personalizer.learning.days import Clicks
+from personalizer.learning.hosts import Hosts, Word
 from personalizer.learning.span import DAY_MS, Span
 from personalizer.models.goods import Goods
 from personalizer.models.model import ItemFacts
+from schema.events import to_micros
 
 __all__ = [
     "Interactions",
@@ -85,7 +88,13 @@ def read_items(history: History, site: Site, span: Span, parameters: Parameters)
         "half_life_ms": int(parameters.half_life_days * DAY_MS),
     }
     rows = [row for chunk in history.chunks(query("train_items"), asked, ROWS_AT_ONCE) for row in chunk]
-    return Items([_facts(row, span) for row in rows], np.array([row[9:] for row in rows], np.float64).reshape(-1, 3))
+    pages, images = [_page(row) for row in rows], [_address(row[6]) for row in rows]
+    on_pages, on_images = Hosts.of(site.origins, pages), Hosts.of(site.origins, images)
+    facts = [
+        _facts(row, on_pages.taken(page), on_images.taken(image), span)
+        for row, page, image in zip(rows, pages, images, strict=True)
+    ]
+    return Items(facts, np.array([row[9:] for row in rows], np.float64).reshape(-1, 3))
 
 
 def with_catalogue(items: Items, copy: CatalogueCopy | None) -> Items:
@@ -119,16 +128,28 @@ def interactions_of(clicks: Clicks) -> Interactions:
     return Interactions(clicks.sessions[first], clicks.items[first], views, cart_adds, purchases)
 
 
-def _facts(row: Sequence[Any], span: Span) -> ItemFacts:
-    item_id, name, category, (price_micros, currency), item_url, item_page, image, brand, first_seen_ms = row[:9]
+def _page(row: Sequence[Any]) -> Word:
+    """The item's own address, else that of the page on which it alone was seen."""
+    own = _address(row[4])
+    return own if own[0] else _address(row[5])
+
+
+def _address(said: Word) -> Word:
+    return shop_address(said[0]), said[1]
+
+
+def _facts(row: Sequence[Any], url: str, image: str, span: Span) -> ItemFacts:
+    item_id, name, category, price = row[:4]
+    brand, first_seen_ms = row[7:9]
+    amount, _, currency = price.partition(" ")
     return ItemFacts(
         item_id=item_id,
         name=name,
         category=category,
-        price_micros=price_micros if currency else None,
+        price_micros=to_micros(Decimal(amount)) if amount else None,
         currency=currency,
-        url=shop_address(item_url) or shop_address(item_page),
-        image=shop_address(image),
+        url=url,
+        image=image,
         brand=brand,
         first_seen_ms=first_seen_ms if first_seen_ms - span.first_ms >= SETTLED_MS else 0,
     )

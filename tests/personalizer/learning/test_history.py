@@ -41,10 +41,95 @@ def items(history: History, settings: Settings, *rows: dict[str, Any], site: Sit
 
 @pytest.mark.clickhouse
 def test_takes_what_was_said_last(history: History, settings: Settings) -> None:
-    old = view(5, items=[("lamp", "old", "50", 1)], item_images=["http://cdn.test/lamp.png"])
+    old = view(5, items=[("lamp", "old", "50", 1)], item_images=["http://img.shop.test/lamp.png"])
     facts = items(history, settings, old, view(1, currency="SEK", item_names=["Lamp Oslo"])).facts[0]
     assert (facts.name, facts.category, str(facts.price), facts.currency) == ("Lamp Oslo", "light", "39.90", "SEK")
-    assert facts.image == "http://cdn.test/lamp.png"  # the later event said none
+    assert facts.image == "http://img.shop.test/lamp.png"  # the later event said none
+
+
+INSULT: dict[str, Any] = {
+    "items": [("lamp", "junk", "1", 1)], "item_names": ["an insult"], "item_brands": ["Junk"],
+    "item_images": ["http://evil.test/x.png"], "page_url": "http://shop.test/log-out",
+}  # fmt: skip
+GOOD: dict[str, Any] = {
+    "item_brands": ["Lumo"],
+    "item_images": ["http://cdn.test/lamp.png"],
+    "page_url": "http://shop.test/p/lamp",
+}
+
+
+def crowd(size: int, hours: float, first: int = 0, **given: Any) -> list[dict[str, Any]]:
+    """As many visitors, each of a network of their own."""
+    return [
+        view(hours, visitor_id=f"v-{number}", network=f"198.51.{number}.0/24", **given)
+        for number in range(first, first + size)
+    ]
+
+
+def told(found: Items) -> tuple[str, str, str, str, str, str]:
+    fact = found.facts[0]
+    return fact.name, fact.brand, fact.category, str(fact.price), fact.image, fact.url
+
+
+LUMO = ("Name of lamp", "Lumo", "light", "39.90", "http://cdn.test/lamp.png", "http://shop.test/p/lamp")
+
+
+@pytest.mark.clickhouse
+def test_one_visitor_defaces_nothing_that_several_saw(history: History, settings: Settings) -> None:
+    evil = [view(0.01, visitor_id="evil", network="203.0.113.0/24", **INSULT) for _ in range(40)]
+    assert told(items(history, settings, *crowd(3, 200, **GOOD), *evil)) == LUMO
+
+
+@pytest.mark.clickhouse
+def test_made_up_visitors_of_one_network_are_four_at_most(history: History, settings: Settings) -> None:
+    evil = [view(0.01, visitor_id=f"evil-{number}", network="203.0.113.0/24", **INSULT) for number in range(60)]
+    assert told(items(history, settings, *crowd(30, 5, **GOOD), *evil)) == LUMO
+
+
+@pytest.mark.clickhouse
+@pytest.mark.parametrize("sender", ["browser", "pixel"])
+def test_the_word_of_the_shop_s_server_stands_against_any_crowd(history: History, settings: Settings, sender: str) -> None:
+    server = view(2000, sender="server", **GOOD)
+    assert told(items(history, settings, server, *crowd(30, 1, sender=sender, **INSULT))) == LUMO
+
+
+@pytest.mark.clickhouse
+@pytest.mark.parametrize(("since", "name", "price"), [(1, "old", "39.90"), (12, "old", "45.00"), (72, "new", "45.00")])
+def test_a_new_price_wins_within_hours_and_a_new_name_within_days(
+    history: History, settings: Settings, since: int, name: str, price: str
+) -> None:
+    rows = []
+    for number, hours in enumerate(range(0, 14 * 24, 3)):  # a visitor every three hours
+        new = hours < since
+        said = {"item_names": ["new"], "items": [("lamp", "light", "45", 1)]} if new else {"item_names": ["old"]}
+        rows += crowd(1, hours + 0.1, number, **said)
+    facts = items(history, settings, *rows).facts[0]
+    assert (facts.name, str(facts.price)) == (name, price)
+
+
+@pytest.mark.clickhouse
+def test_of_a_new_item_one_visitor_says_the_name_and_no_picture_from_elsewhere(history: History, settings: Settings) -> None:
+    new = [
+        view(1, items=[(name, "light", "9", 1)], item_images=[image], visitor_id="v-9")
+        for name, image in [
+            ("a", "http://evil.test/a.png"), ("b", "http://www.shop.test/b.png"), ("c", "http://cdn.test/c.png"),
+            ("d", "javascript:alert(1)"),
+        ]
+    ]  # fmt: skip
+    scripts = [row | {"item_ids": ["e"], "item_images": ["data:image/png;base64,AAAA"]} for row in crowd(5, 1)]
+    read = items(history, settings, *crowd(4, 1, **GOOD), *new, *scripts)
+    assert {fact.item_id: fact.image for fact in read.facts if fact.item_id != "lamp"} == {
+        "a": "", "b": "http://www.shop.test/b.png", "c": "http://cdn.test/c.png", "d": "", "e": "",
+    }  # fmt: skip
+    assert {(fact.name, str(fact.price)) for fact in read.facts if fact.item_id == "a"} == {("Name of a", "9.00")}
+
+
+@pytest.mark.clickhouse
+def test_where_any_origin_is_allowed_one_visitor_sends_shoppers_nowhere(history: History, settings: Settings) -> None:
+    anywhere = Site("demo", "pk_demo", "", ("*",))
+    new = view(1, items=[("new", "light", "9", 1)], page_url="http://evil.test/p", visitor_id="v-9")
+    read = items(history, settings, *crowd(4, 1, **GOOD), new, site=anywhere)
+    assert [fact.url for fact in read.facts] == ["http://shop.test/p/lamp", ""]
 
 
 @pytest.mark.clickhouse
