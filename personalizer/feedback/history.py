@@ -1,7 +1,7 @@
 """Learn responses from the history: one call for training."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -31,6 +31,9 @@ log = logging.getLogger("baliza.train")
 MOST_OFFERS: Final = 2_000_000  # given out; of more than these, a share of the decisions is read
 MOST_OF_VISITOR: Final = 2_000  # nobody sees more in earnest, and nobody may decide alone what others are offered
 MOST_PLACEMENTS: Final = 200  # of others it is learned as of one that was never met
+LEAST_VISITORS: Final = (
+    10  # so many who click on what was not shown are needed to take a placement for one that does not tell
+)
 MOST_WEIGHT: Final = 1_000.0
 SETTLED_MS: Final = 120_000  # a click comes later than its offer, and both take a moment to arrive
 ROWS_AT_ONCE: Final = 20_000
@@ -52,19 +55,21 @@ def learn_responses(history: History, site: Site, span: Span, item_ids: Sequence
 def read_shown(history: History, site: Site, since_ms: int, until_ms: int, item_ids: Sequence[str]) -> Shown:
     """The offers decided in [since_ms, until_ms) that were seen. Raises StoreDown.
 
-    A placement most of whose clicks come without word that anything was shown does not say what was: it is left out.
+    A decision with a click on what nobody said was shown does not say what was: it is left out, and so is a placement where
+    most of the visitors who click do so.
     """
     asked: dict[str, Any] = {"site": site.name, "since_ms": since_ms, "until_ms": until_ms}
     ((offers,),) = history.rows(query("count_decisions"), asked)
     asked |= {
         "one_of": max(1, -(-offers // MOST_OFFERS)), "most_of_visitor": MOST_OF_VISITOR, "most_weight": MOST_WEIGHT,
-        "bins": BINS, "lowest": LOWEST_LOG2,
+        "bins": BINS, "lowest": LOWEST_LOG2, "least_visitors": LEAST_VISITORS,
     }  # fmt: skip
     numbers = {item_id: number for number, item_id in enumerate(item_ids)}
     names: tuple[dict[str, int], dict[str, int]] = ({}, {})
     chunks = [_numbered(rows, numbers, names) for rows in history.chunks(query("learn_shown"), asked, ROWS_AT_ONCE)]
-    table = np.concatenate([np.zeros((0, 11)), *chunks])
-    return _told(_shown(table, names))
+    shown = _shown(np.concatenate([np.zeros((0, 10)), *chunks]), names)
+    untold = {str(placement) for (placement,) in history.rows(query("learn_untold"), asked)}
+    return _told(shown, untold).busiest(MOST_PLACEMENTS)
 
 
 def _numbered(
@@ -86,13 +91,12 @@ def _numbered(
     )
 
 
-def _shown(table: Floats, names: tuple[dict[str, int], dict[str, int]]) -> tuple[Shown, Floats]:
-    """The rows, with names sorted by their bytes; and the clicks of which nobody said that the offer was shown."""
+def _shown(table: Floats, names: tuple[dict[str, int], dict[str, int]]) -> Shown:
+    """The rows, with names sorted by their bytes."""
     places, ordered = zip(*map(_sorted, names), strict=True)
     placement, source, item, rank, bins, belief, tried = (column.astype(np.int64) for column in table[:, :7].T)
-    times, clicks, unseen, weights = table[:, 7:].T
-    weight = np.divide(weights, times, out=np.ones(len(table)), where=times > 0)
-    shown = Shown(
+    times, clicks, weights = table[:, 7:].T
+    return Shown(
         ordered[0],
         ordered[1],
         places[0][placement],
@@ -104,9 +108,8 @@ def _shown(table: Floats, names: tuple[dict[str, int], dict[str, int]]) -> tuple
         tried > 0,
         times,
         clicks,
-        weight,
+        weights / times,
     )
-    return shown, unseen
 
 
 def _sorted(names: Mapping[str, int]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -118,13 +121,12 @@ def _sorted(names: Mapping[str, int]) -> tuple[NDArray[np.int64], tuple[str, ...
     return places, tuple(ordered)
 
 
-def _told(found: tuple[Shown, Floats]) -> Shown:
-    shown, unseen = found
-    size = len(shown.placements)
-    blind = np.bincount(shown.placement, unseen, size) > np.bincount(shown.placement, shown.clicked, size)
-    for place in np.flatnonzero(blind):
+def _told(shown: Shown, untold: Container[str]) -> Shown:
+    """Without the placements that do not say what was shown."""
+    left_out = np.array([name in untold for name in shown.placements], np.bool_)
+    for place in np.flatnonzero(left_out):
         log.warning("nothing is learned of %s: its clicks come without offer_shown", shown.placements[place])
-    return shown.part(~blind[shown.placement] & (shown.shown > 0)).busiest(MOST_PLACEMENTS)
+    return shown.part(~left_out[shown.placement])
 
 
 def _table(shown: Shown, answers: Sequence[Any], name: str) -> Floats:

@@ -116,16 +116,57 @@ def test_of_a_long_history_a_share_of_the_decisions_is_read(history: History, mo
     assert 100 < read(history).shown.sum() < 300
 
 
+def clicks(history: History, placement: str, visitors: int, each: int, *kinds: str) -> None:
+    """Decisions for so many visitors, `each` of them answered in this way."""
+    names = [
+        (f"{placement}-{kinds[0]}-{visitor}-{n}", f"{placement}-{visitor}")
+        for visitor in range(visitors)
+        for n in range(each)
+    ]
+    decide(history, *(offered(name, "bulb rug", placement=placement, visitor_id=visitor) for name, visitor in names))
+    tell(history, *(told(kind, name, "bulb", visitor_id=visitor) for name, visitor in names for kind in kinds))
+
+
 def test_a_placement_whose_clicks_come_without_word_of_showing_teaches_nothing(
     history: History, caplog: pytest.LogCaptureFixture
 ) -> None:
-    decide(history, offered("d-1", "bulb", placement="mail"), offered("d-2", "rug", placement="home"))
-    tell(history, told("offer_clicked", "d-1", "bulb"), told("offer_shown", "d-2", "rug"))
+    decide(history, offered("d-2", "rug", placement="home"))
+    tell(history, told("offer_shown", "d-2", "rug"))
+    clicks(history, "mail", 12, 1, "offer_clicked")
+    clicks(history, "mail", 4, 1, "offer_shown", "offer_clicked")
     with caplog.at_level(logging.WARNING):
         found = read(history)
     assert found.shown.tolist() == [1]
     assert found.placements[found.placement[0]] == "home"
     assert "nothing is learned of mail" in caplog.text
+
+
+def test_a_few_visitors_who_click_on_what_was_not_shown_stop_no_learning(
+    history: History, caplog: pytest.LogCaptureFixture
+) -> None:
+    clicks(history, "home", 8, 1, "offer_shown", "offer_clicked")
+    clicks(history, "home", 3, 40, "offer_clicked")
+    clicks(history, "cart", 1, 1, "offer_shown")
+    clicks(history, "cart", 9, 40, "offer_clicked")
+    with caplog.at_level(logging.WARNING):
+        found = read(history)
+    assert {
+        found.placements[place]: (found.shown[found.placement == place].sum(), found.clicked[found.placement == place].sum())
+        for place in range(len(found.placements))
+    } == {"cart": (1, 0), "home": (8, 8)}
+    assert "nothing is learned" not in caplog.text
+
+
+def test_a_decision_of_which_something_unshown_was_clicked_is_left_out(history: History) -> None:
+    decide(history, offered("d-1", "bulb rug"), offered("d-2", "bulb rug", visitor_id="v-2"))
+    tell(
+        history,
+        told("offer_shown", "d-1", "bulb"),
+        told("offer_clicked", "d-1", "rug"),
+        told("offer_shown", "d-2", "bulb rug"),
+    )
+    found = read(history)
+    assert (found.shown.sum(), found.clicked.sum()) == (2, 0)
 
 
 def test_what_was_decided_a_moment_ago_has_had_no_chance_yet(history: History) -> None:
