@@ -143,9 +143,9 @@ class Batch(Struct, forbid_unknown_fields=True, gc=False):
     user_agent: UserAgent | UnsetType = UNSET
 
 
-def to_micros(amount: Decimal) -> int:
+def to_micros(amount: Decimal | float) -> int:
     """Whole micro-units of the currency, rounded half-even; exact for |amount| up to MAX_MONEY."""
-    return int((amount * MICROS).to_integral_value())
+    return round(amount * MICROS)
 
 
 def from_micros(micros: int) -> Decimal:

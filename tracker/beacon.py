@@ -19,7 +19,7 @@ __all__ = ["Decoded", "Rejection", "decode", "decode_sound"]
 
 _batch = msgspec.json.Decoder(Batch)
 _event = msgspec.json.Decoder(Event)
-_NUL = b"\\u0000"
+NUL = b"\\u0000"
 # Escaped backslashes and whole pairs are matched first, so that what is left is half a pair.
 _ESCAPED = re.compile(rb"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>\\u[dD][89a-fA-F]..)")
 # Within this the difference between the clocks is the way through the network, beyond it the client's clock is wrong.
@@ -90,13 +90,13 @@ def decode(body: bytes, window: TimeWindow) -> Decoded:
 def decode_sound(body: bytes, window: TimeWindow) -> Decoded | None:
     """A batch with which nothing is wrong; None for any other."""
     # Nearly no body has a backslash, and to look for one byte takes no time.
-    if len(body) > MAX_EVENT_BYTES or (b"\\" in body and _NUL in body):
+    if len(body) > MAX_EVENT_BYTES or (b"\\" in body and NUL in body):
         return None
     try:
         batch = _batch.decode(body)
     except (ValueError, RecursionError):
         return None
-    shift = _clock_shift_ms(batch.sent_at, window)
+    shift = clock_shift_ms(batch.sent_at, window)
     times = []
     for event in batch.events:
         at = round(event.occurred_at.timestamp() * 1000) + shift
@@ -110,7 +110,7 @@ def _to_ms(event: Event) -> int:
     return round(event.occurred_at.timestamp() * 1000)
 
 
-def _clock_shift_ms(sent_at: Instant | UnsetType, window: TimeWindow) -> int:
+def clock_shift_ms(sent_at: Instant | UnsetType, window: TimeWindow) -> int:
     """received − sent: what to add to the client's times; 0 where it does not say when it sent, or its clock is right."""
     if sent_at is UNSET:
         return 0
@@ -120,7 +120,7 @@ def _clock_shift_ms(sent_at: Instant | UnsetType, window: TimeWindow) -> int:
 
 def _decode_apart(body: bytes, window: TimeWindow) -> Decoded:
     envelope = _open(_whole_characters(body))
-    shift = _clock_shift_ms(envelope.sent_at, window)
+    shift = clock_shift_ms(envelope.sent_at, window)
     agent = envelope.user_agent or ""
     found = Decoded(envelope.key or "", envelope.visitor or "", [], [], b"", user_agent=agent, shift_ms=shift)
     good: list[bytes] = []
@@ -173,7 +173,7 @@ def _decode_event(raw: bytes, where: str) -> tuple[Event | None, str]:
         return None, explain(error, raw, where)
     except (ValueError, RecursionError) as error:
         return None, complaint("an event as JSON in UTF-8", unreadable(raw, error), where)
-    path = next(_nul_paths(document_of(raw), where), None) if _NUL in raw else None
+    path = next(_nul_paths(document_of(raw), where), None) if NUL in raw else None
     return (None, _nul_complaint(path)) if path else (event, "")
 
 

@@ -13,11 +13,11 @@ import msgspec
 from baliza.errors import BalizaError
 from baliza.sites import SiteRegistry
 from tracker.admission import Sender
-from tracker.beacon import decode_sound
 from tracker.checks import TimeWindow
 from tracker.collect import Collector, Tally
 from tracker.heads import Head
 from tracker.observe import Command, Context, observe_command
+from tracker.plain import decode_plain
 from tracker.request import Answer, Request
 
 __all__ = ["Observation", "Quick"]
@@ -68,7 +68,7 @@ class Quick:
         now_ms, network = collector.now_ms(), collector.network_of(request)
         collector.limits.check_network(network, now_ms)
         request.counted = True
-        decoded = decode_sound(request.body, TimeWindow(now_ms, collector.late_ms, collector.future_ms))
+        decoded = decode_plain(request.body, TimeWindow(now_ms, collector.late_ms, collector.future_ms))
         if decoded is None or not decoded.visitor or len(decoded.events) >= len(ALL_TAKEN):
             return None
         known: _Known | None = head.notes
@@ -78,7 +78,7 @@ class Quick:
                 return None
         sender = known.sender
         for event in decoded.events:
-            if event.type == "purchase" or event.consent not in known.may_say:
+            if event.consent not in known.may_say:
                 return None
         count, site = len(decoded.events), sender.site
         collector.limits.count_browser(site.name, decoded.visitor, network, count, now_ms)
