@@ -1,14 +1,16 @@
 # The whole set-up: `make demo` (or `make install`) and `make test`. Everything lands in .venv; nothing outside is touched.
 PYTHON ?= python3
 # Processes that run tests side by side; most tests wait more than they work.
-WORKERS ?= 4
+WORKERS ?= 6
+# Hundreds of processes start during the tests; none should have to translate all of the source.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help install install-dev demo up test test-long check format bench bench-beacon hit beacon clean
+.PHONY: help install install-dev demo up compile collect test test-long check format bench bench-beacon hit beacon clean
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -23,10 +25,10 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) --editable .
 	@touch $@
 
-$(DEV_STAMP): $(RUN_STAMP)
-	@echo "installing what tests and checks need"
+$(DEV_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing baliza into $(VENV), with what tests and checks need"
 	@$(PIP) --editable '.[dev]'
-	@touch $@
+	@touch $(RUN_STAMP) $@
 
 install: $(RUN_STAMP)  ## make the environment with .venv/bin/baliza
 
@@ -38,13 +40,17 @@ demo: $(RUN_STAMP)  ## everything with a demo shop and simulated shoppers
 up: $(RUN_STAMP)  ## everything, without shop and shoppers
 	@$(BIN)/baliza up
 
-test: $(DEV_STAMP)  ## all tests but the long ones (docs/testing.md)
+compile: $(DEV_STAMP)  ## compile what models need, once for all tests
 	@$(BIN)/baliza model compile
-	@$(BIN)/python -m pytest -m "not long and not alone" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
-	@$(BIN)/python -m pytest -m "alone and not long"
 
-test-long: $(DEV_STAMP)  ## the long tests
-	@$(BIN)/baliza model compile
+collect: $(DEV_STAMP)  ## find the tests, and translate them once for all processes that run them
+	@found=$$($(BIN)/python -m pytest --collect-only -qq) || { echo "$$found"; exit 1; }
+
+test: compile  ## all tests but the long ones (docs/testing.md)
+	@$(BIN)/python -m pytest -m "not long and not alone" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m "alone and not long" $$(grep -rl --include='test_*.py' 'mark\.alone' tests)
+
+test-long: compile  ## the long tests
 	@$(BIN)/python -m pytest -m long --timeout 3600
 
 check: $(DEV_STAMP)  ## linters and types

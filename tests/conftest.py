@@ -32,7 +32,15 @@ from tests.support.valkey_cluster import ValkeyCluster
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ON_CLUSTER = os.environ.get("BALIZA_TEST_LIVE_STORE") == "cluster"
+# What takes longest begins first: none of it is to be left at the end to one process while the others are done.
+FIRST = ("tests/baliza/test_up.py", "tests/js_beacon/live/test_outage.py", "tests/whole/", "tests/reliability/")
 SERVICE_MARKS = {"redis", "clickhouse", "browser", "network"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(
+        key=lambda item: next((place for place, name in enumerate(FIRST) if item.nodeid.startswith(name)), len(FIRST))
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -3,14 +3,17 @@
 import re
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.security import generate_password_hash
 
 from baliza.settings import Settings
-from baliza.sites import Site, add_site, add_token, add_user, load_sites
+from baliza.sites import Site, User, add_site, add_token, load_sites
 from baliza.stores import History, RedisClient
 from console.app import create_app
+from schema import keys
 from tests.support.rows import NOON
 
 TOKEN = {"Authorization": "Bearer tok_demo"}
@@ -23,11 +26,17 @@ def form_token(page: str) -> str:
     return found[1]
 
 
+@pytest.fixture(scope="session")
+def known_user() -> bytes:
+    """The user demo as it is stored; a password takes its time to be hashed."""
+    return msgspec.json.encode(User("demo", generate_password_hash("demo-demo"), ("demo",)))
+
+
 @pytest.fixture
-def app(settings: Settings, redis_client: RedisClient, history: History, demo_site: Site) -> Flask:
+def app(settings: Settings, redis_client: RedisClient, history: History, demo_site: Site, known_user: bytes) -> Flask:
     """Sites demo and other, user demo who may see demo only, report tokens tok_demo and tok_other."""
     add_site(redis_client, "other", ["http://other.test"], publishable_key="pk_other", timezone="Europe/Madrid")
-    add_user(redis_client, "demo", "demo-demo", ["demo"])
+    redis_client.hset(keys.USERS, "demo", known_user)
     add_token(redis_client, "demo", "tok_demo")
     add_token(redis_client, "other", "tok_other")
     return create_app(settings, redis_client, history, lambda: load_sites(redis_client), lambda: NOON)
