@@ -100,6 +100,8 @@ def _show(site: Site, trained: Trained | None, settings: Settings) -> None:
         f"{site.name}: model {trained.version} learned {how} in {trained.took_s:.1f} s from {trained.sessions} sessions and "
         f"{trained.events} events: {trained.items} items{_worth(trained)}"
     )
+    if trained.long_ids:
+        click.echo(f"{site.name}: {trained.long_ids} items are left out, whose ids are far longer than the rest", err=True)
     if trained.refused:
         click.echo(f"{site.name}: it does not serve: {trained.refused}; `--force` lets it serve all the same", err=True)
 

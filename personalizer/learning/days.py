@@ -25,6 +25,7 @@ __all__ = ["Clicks", "DayFiles", "DayKey", "read_clicks"]
 
 FORMAT: Final = 1
 ROWS_AT_ONCE: Final = 50_000
+MAX_ID_BYTES: Final = 400  # a hundred characters of UTF-8
 
 # Of (session, item, kind, time in ms).
 Rows = Sequence[tuple[int, str, int, int]]
@@ -76,6 +77,16 @@ class Clicks:
         return cls(
             np.zeros(0, "S1"), np.zeros(0, np.uint64), np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0, np.int64)
         )
+
+    def narrowed(self, width: int) -> "Clicks":
+        """Without the clicks on items whose ids have more bytes. All ids are as wide as the longest."""
+        if self.names.dtype.itemsize <= width:
+            return self
+        fits = np.char.str_len(self.names) <= width
+        place = np.cumsum(fits, dtype=np.int32) - 1
+        kept = self.chosen(fits[self.items])
+        names = self.names[fits].astype(f"S{width}")
+        return Clicks(names, kept.sessions, place[kept.items], kept.kinds, kept.times_ms)
 
     def chosen(self, rows: NDArray[np.bool_]) -> "Clicks":
         """Those of the mask, over the same names."""
@@ -149,10 +160,12 @@ def read_clicks(
     max_clicks: int,
     files: DayFiles,
     progress: Callable[[float], None],
+    widest: int = MAX_ID_BYTES,
 ) -> Clicks:
     """All clicks in [since_ms, until_ms), whole days but for the last. One query, and one for each day that is not kept.
 
     Raises StoreDown. max_clicks: what a session may hold a day. progress: is told how much of it is done, from 0 to 1.
+    widest: bytes of the ids that are wanted.
     """
     asked: dict[str, Any] = {"site": site, "since_ms": since_ms, "until_ms": until_ms, "max_clicks": max_clicks}
     days = [DayKey(*row) for row in history.rows(query("train_days"), asked)]
@@ -163,7 +176,7 @@ def read_clicks(
         if clicks is None:
             clicks = _clicks(history.chunks(query("train_clicks"), asked | {"day": key.day}, ROWS_AT_ONCE))
             files.put(key, max_clicks, clicks)
-        parts.append(clicks)
+        parts.append(clicks.narrowed(widest))
     files.keep_only([key.day for key in days])
     return Clicks.joined(parts)
 

@@ -28,6 +28,7 @@ from personalizer.learning.history import (
     read_items,
     with_catalogue,
 )
+from personalizer.learning.ids import shortened
 from personalizer.learning.repeats import read_habits
 from personalizer.learning.span import Span, read_span
 from personalizer.learning.witnesses import behaviour_of, set_apart, tried
@@ -60,7 +61,9 @@ NO_WISH: Final = Wish()
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training. refused: why the model does not serve, empty when it does. trial: see gate.Trial.figures()."""
+    """A finished training. refused: why the model does not serve, empty when it does. trial: see gate.Trial.figures().
+    long_ids: items that were left out, see ids.shortened().
+    """
 
     version: str
     sessions: int
@@ -70,6 +73,7 @@ class Trained:
     took_s: float
     trial: Mapping[str, float | int]
     refused: str = ""
+    long_ids: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,10 @@ def train(
     span = read_span(history, settings, site, now)
     progress("reading items", 0.05)
     sold = catalogue.copy(site.name) if catalogue else None
-    items = with_catalogue(read_items(history, site, span, parameters), sold)
+    learned, sold, long_ids = shortened(read_items(history, site, span, parameters), sold)
+    if long_ids:
+        log.warning("%s: %d items are left out, whose ids are far longer than the rest", site.name, long_ids)
+    items = with_catalogue(learned, sold)
     if not items.facts:
         log.info("no model for %s: its history of %d days holds no event with items", site.name, settings.train_days)
         return None
@@ -111,7 +118,7 @@ def train(
     taught, witnesses = set_apart(clicks, span.until_ms)
     progress("finding what goes together", 0.3)
     model = _counted(history, site, span, items, interactions_of(clicks), parameters, now)
-    about = _about(span, model, len(clicks), parameters, now)
+    about = _about(span, model, len(clicks), long_ids, parameters, now)
     if before is None:
         # What is counted is there in a moment: a shop that has nothing yet does not wait for what takes minutes.
         store.save(site.name, model, about | {"full": False}, now)
@@ -123,7 +130,7 @@ def train(
     version = store.save(site.name, model, about, now, serve=not refused)
     progress("done", 1.0)
     took_s = time.monotonic() - began
-    return Trained(version, span.sessions, span.events, len(model), full, took_s, trial, refused)
+    return Trained(version, span.sessions, span.events, len(model), full, took_s, trial, refused, long_ids)
 
 
 def _counted(
@@ -208,10 +215,11 @@ def _clicks(
     history: History, settings: Settings, site: Site, span: Span, items: Items, parameters: Parameters, progress: Progress
 ) -> Clicks:
     files = DayFiles(settings.model_dir / site.name / DAYS)
+    names = sorted_names([fact.item_id for fact in items.facts])
     return read_clicks(
         history, site.name, span.since_ms, span.until_ms, parameters.max_clicks_per_session, files,
-        lambda done: progress("reading sessions", done),
-    ).numbered(sorted_names([fact.item_id for fact in items.facts]))  # fmt: skip
+        lambda done: progress("reading sessions", done), names.dtype.itemsize,
+    ).numbered(names)  # fmt: skip
 
 
 def learn(items: Items, seen: Interactions, parameters: Parameters) -> Model:
@@ -253,7 +261,7 @@ def _relation(
     )
 
 
-def _about(span: Span, model: Model, clicks: int, parameters: Parameters, now: datetime) -> dict[str, object]:
+def _about(span: Span, model: Model, clicks: int, long_ids: int, parameters: Parameters, now: datetime) -> dict[str, object]:
     def instant(ms: int) -> str:
         return datetime.fromtimestamp(ms / 1000, UTC).isoformat()
 
@@ -266,6 +274,7 @@ def _about(span: Span, model: Model, clicks: int, parameters: Parameters, now: d
             "items": len(model),
             "categories": len(model.categories),
             "clicks": clicks,
+            "left_out_long_ids": long_ids,
             "bought_pairs": len(model.bought.items),
             "viewed_pairs": len(model.viewed.items),
         },

@@ -82,6 +82,13 @@ def test_takes_the_numbers_of_others_and_leaves_out_what_they_do_not_know() -> N
     assert len(clicks((1, "bulb", 0, 1)).numbered(np.array([], "S1"))) == 0
 
 
+def test_narrowed_it_has_no_clicks_on_longer_ids() -> None:
+    found = clicks((1, "aa", 0, 5), (1, "b" * 30, 0, 6), (2, "c", 1, 7)).narrowed(4)
+    assert (told(found), found.sessions.tolist(), found.names.dtype.itemsize) == ([("aa", 0, 5), ("c", 1, 7)], [1, 2], 4)
+    assert found.narrowed(4) is found
+    assert len(clicks((1, "b" * 30, 0, 6)).narrowed(4)) == 0
+
+
 def test_a_day_that_was_kept_is_the_same(tmp_path: Path) -> None:
     files, day = DayFiles(tmp_path / "a" / "b"), clicks((1, "rug", 0, 1), (2, "lámpara", 2, 5))
     files.put(KEY, 100, day)

@@ -54,6 +54,20 @@ def test_offers_carry_what_the_history_said(history: History, settings: Settings
     )
 
 
+def test_one_long_id_does_not_widen_all(history: History, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    insert_events(history, planted_history())
+    insert_events(
+        history, [event_row(type="view_item", items=[("é" * 100, "", "1", 1)], occurred_at=NOW - timedelta(hours=1))]
+    )
+    with caplog.at_level("WARNING"):
+        trained = train(history, settings, SITE, NOW)
+    model = ModelStore(settings.model_dir).load("demo")
+    assert trained is not None
+    assert model is not None
+    assert (trained.long_ids, trained.items, model.item_ids.dtype.itemsize) == (1, len(ITEMS), max(map(len, ITEMS)))
+    assert "demo: 1 items are left out, whose ids are far longer than the rest" in caplog.text
+
+
 def test_without_history_it_writes_nothing_and_says_so(
     history: History, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
