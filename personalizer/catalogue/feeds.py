@@ -121,6 +121,9 @@ def _told(read: Callable[[], Any]) -> Any:
 # --- delimited text
 
 
+CUT_OFF: Final = "the file looks cut off; if it is whole, end its last line with a line break"
+
+
 def _lines(stream: Source) -> Iterator[str]:
     head = stream.peek(2)[:2]
     text = io.TextIOWrapper(stream, "utf-16" if head in UTF_16 else "utf-8-sig", "strict", newline="")
@@ -146,7 +149,9 @@ def _delimited_rows(stream: Source, delimiter: str) -> Iterator[RawRow]:
             f"line 1: expected the names of columns, one of them id, got {first.strip()[:200]!r}; "
             "say the format if it is another one"
         )
-    rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    last = _Last(lines)
+    rows = csv.reader(last, delimiter=delimiter, strict=True)
+    fewest = len(names)  # spreadsheets leave empty fields out at the end
     while True:
         line = rows.line_num + 2
         try:
@@ -158,12 +163,27 @@ def _delimited_rows(stream: Source, delimiter: str) -> Iterator[RawRow]:
                 raise BrokenFeed(f"line {line}: a quotation mark opens and nothing closes it ({error})") from None
             yield RawRow(line, {}, f"quotation marks: {error}; a mark within a quoted field is written twice")
             continue
+        if row and last.unfinished and len(row) < fewest:
+            raise BrokenFeed(f"line {line}: expected {fewest} fields or a line break at the end, got {len(row)}; {CUT_OFF}")
         if row:
+            fewest = min(fewest, len(row))
             yield _delimited_row(line, names, row)
 
 
+class _Last(Iterator[str]):
+    """The lines; unfinished: the last one taken ends without a line break, as only the last of a file can."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines, self.unfinished = lines, False
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.unfinished = not line.endswith(("\n", "\r"))
+        return line
+
+
 def _delimited_row(line: int, names: list[str], row: list[str]) -> RawRow:
-    # Spreadsheets leave empty fields out at the end, or add some.
+    # Spreadsheets add empty fields, too.
     if len(row) > len(names) and any(field.strip() for field in row[len(names) :]):
         return RawRow(line, {}, f"expected {len(names)} fields, as the first line has, got {len(row)}")
     values: dict[str, object] = {}
@@ -193,6 +213,8 @@ def _json_lines(stream: Source) -> Iterator[RawRow]:
                 raise BrokenFeed(
                     f"line {number}: expected a JSON object in each line, got something else: {error}"
                 ) from None
+            if not line.endswith(("\n", "\r")):
+                raise BrokenFeed(f"line {number}: expected a JSON object, got {error}; {CUT_OFF}") from None
             yield RawRow(number, {}, f"expected a JSON object: {error}")
             continue
         seen = True

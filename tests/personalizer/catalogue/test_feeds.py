@@ -142,10 +142,42 @@ def test_a_field_that_is_huge_is_cut_in_xml() -> None:
         ('[{"id": 1}', "JSON"), (b"\x1f\x8b\x08nonsense", "compressed"),
         (gzip.compress(RSS.encode(), mtime=0)[:-30], "compressed"), ("<", "XML"),
         ('<?xml version="1.0" encoding="klingon"?><rss/>', "encoding"),
+        ("id,title,price\nA,Lamp,1 EUR\nB,Ru", "cut off"), ("id\ttitle\tprice\r\nA\tLamp\t1 EUR\r\nB\tRug", "cut off"),
+        ("id,title,price\nA,La", "cut off"), ('{"id": "A"}\n{"id": "B", "ti', "cut off"),
     ],
 )  # fmt: skip
 def test_a_broken_file_is_refused_whole_with_a_reason(feed: str | bytes, told: str) -> None:
     assert told in broken(feed)
+
+
+@pytest.mark.parametrize("feed", [
+    "id,title,price\nA,Lamp,1 EUR\nB,Rug,2 EUR", "id,title,price\nA,Lamp\nB,Rug", "id,title,price\nA,Lamp,1 EUR\nB,Rug\n",
+    "id,title,price\nA,Lamp,1 EUR\r\nB,Rug\r", '{"id": "A"}\n{"id": "B"}',
+])  # fmt: skip
+def test_a_file_may_end_without_a_line_break_or_with_a_short_row(feed: str) -> None:
+    assert [(row.values.get("id"), row.problem) for row in read(feed)] == [("A", ""), ("B", "")]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_wherever_a_file_is_cut_off_no_piece_of_a_row_is_taken(kind: FeedFormat) -> None:
+    feed = EVERY[kind]
+    whole = [row.values for row in read(feed, kind)]
+    for cut in range(1, len(feed.rstrip())):
+        try:
+            found = read(feed[:cut], kind)
+        except BrokenFeed:
+            continue
+        assert kind in ("tsv", "csv", "jsonl"), "what has an end is refused without it"
+        rows = [row.values for row in found]
+        assert rows[:-1] == whole[: max(0, len(rows) - 1)]
+        # All columns are there, or a line ended: at most the last field is shorter than it was.
+        short = {
+            name
+            for row, full in zip(rows[-1:], whole[len(rows) - 1 :], strict=False)
+            for name in full
+            if row.get(name) != full[name]
+        }
+        assert len(short) <= 1
 
 
 def test_items_that_are_no_array_are_refused() -> None:

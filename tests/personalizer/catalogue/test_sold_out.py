@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from socket import SHUT_WR, create_connection
 from urllib.request import urlopen
 
 import httpx
@@ -73,3 +74,16 @@ def test_offers_follow_the_feed(url: str) -> None:
     broken = httpx.put(f"{url}/v1/catalogue", content=b"<rss><channel><item>", headers=SECRET)
     assert broken.status_code == 400
     soon(url, lambda offers: offers.keys() == set(ITEMS) - {"lamp", "torch"})
+
+
+def test_an_upload_that_ends_too_early_changes_nothing(url: str) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    head = f"PUT /v1/catalogue HTTP/1.1\r\nHost: {host}\r\nAuthorization: {SECRET['Authorization']}\r\n"
+    half = feed()
+    ends = [f"Content-Length: {len(half) + 1}\r\n\r\n{half}", f"Transfer-Encoding: chunked\r\n\r\n{len(half):x}\r\n{half}"]
+    for end in ends:
+        with create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall((head + end).encode())
+            connection.shutdown(SHUT_WR)
+            assert b" 200 " not in connection.recv(1000)
+    assert httpx.get(f"{url}/v1/catalogue", headers=SECRET).json()["size"] == 0
