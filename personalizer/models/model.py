@@ -4,7 +4,7 @@ Items and categories are numbers inside a model: their place in the sorted array
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from personalizer.feedback.responses import Responses
+from personalizer.kept import Kept
 from personalizer.models.goods import UNKNOWN, Goods
 from personalizer.models.habits import Habits
 from personalizer.models.next_item import NextItem
@@ -36,6 +37,7 @@ __all__ = [
 
 FORMAT: Final = 1  # rises when serving code of before could not read what training writes
 NEXT_ITEM: Final = "next_item."  # what the ranker's arrays begin with
+MOST_MET: Final = 50_000  # names of items whose numbers a process keeps
 
 Availability = Literal["", "in_stock", "out_of_stock", "preorder", "backorder"]
 Kind = Literal["product", "promotion", "editorial", "subscription"]
@@ -174,13 +176,21 @@ class Model:
     next_item: NextItem | None = None
     habits: Habits | None = None
     responses: Responses | None = None
+    _met: Kept[str, int] = field(init=False, repr=False, compare=False, default_factory=lambda: Kept(MOST_MET))
 
     def __len__(self) -> int:
         return len(self.item_ids)
 
     def find_items(self, item_ids: Sequence[str]) -> list[int]:
         """The number of each item, UNKNOWN for those that the model has not met."""
-        return find(self.item_ids, item_ids)
+        met = self._met
+        found = [met.get(item_id, UNKNOWN) for item_id in item_ids]
+        if UNKNOWN in found:
+            found = find(self.item_ids, item_ids)
+            for item_id, item in zip(item_ids, found, strict=True):
+                if item != UNKNOWN:  # names that mean nothing come from whoever asks
+                    met.keep(item_id, item)
+        return found
 
     def facts(self, item: int) -> ItemFacts:
         return _facts_decoder.decode(self.facts_column[item])
