@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -9,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalizer.catalogue.item import decode_item, first_level, goods_of, item_facts, usual_currency
-from personalizer.models.goods import AVAILABILITIES, NEVER, UNKNOWN, Goods
+from personalizer.models.goods import AVAILABILITIES, KINDS, NEVER, UNKNOWN, Goods
 from personalizer.models.model import ItemFacts, Model, find
 
 __all__ = ["CatalogueView", "News", "model_goods", "view_of"]
 
-ELSEWHERE: Final = ""  # no placement is called so
-MOST_PLACEMENTS: Final = 100  # whose answers are kept, a byte an item each
+NO_RULE: Final = (frozenset[str](), frozenset[str]())
 LEAST_MARGIN: Final = 0.01  # of the price: 0 would say that nobody knows, and a loss is not worth what is usual
+PRODUCT: Final = KINDS.index("product")
 OUT_OF_STOCK: Final = AVAILABILITIES.index("out_of_stock")
 CURRENCY_SAMPLE: Final = 200  # items
 # Rows that changed since the model's copy, by item id; None for a row that is gone.
@@ -31,7 +32,8 @@ class CatalogueView:
     one is worth: its margin; where that is not known its price times the shop's usual margin; where that is not known
     either the shop's median. variant_of: number of the group of which one is shown, UNKNOWN where in none. first_seen_s: 0
     when it was there from the beginning. kind: place in KINDS. expires_s: NEVER where open. consumable: 1, 0, UNKNOWN.
-    until_s: when sales or expiries change the next time, unix seconds.
+    until_s: when sales or expiries change the next time, unix seconds. rules: item → placements where alone it may be shown,
+    if any, and where never.
     """
 
     model: Model
@@ -49,8 +51,6 @@ class CatalogueView:
     complete: bool
     rules: Mapping[int, tuple[frozenset[str], frozenset[str]]]
     news: News = field(default_factory=dict)
-    _by_placement: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
-    _names: list[frozenset[str]] = field(default_factory=list)
 
     def facts(self, item: int) -> ItemFacts:
         """What is known of an item now: the newest words of the feed, with the price of now."""
@@ -60,31 +60,15 @@ class CatalogueView:
             known = _gone(known) if row is None else item_facts(known.item_id, decode_item(row), known)
         return known.at(self.as_of_ms)
 
-    def offerable(self, placement: str) -> NDArray[np.bool_]:
-        """Of shape (items,): what may be offered at this placement. Cheap: made once for each placement that rules name."""
-        if not self.rules:
-            return self.sellable
-        # Names come from whoever asks: all that no rule names share one answer.
-        name = placement if placement in self._named() else ELSEWHERE
-        found = self._by_placement.get(name)
-        if found is None:
-            found = self._allowed(name)
-            if len(self._by_placement) < MOST_PLACEMENTS:
-                self._by_placement[name] = found
-        return found
+    @cached_property
+    def plain(self) -> bool:
+        """Nothing but products, which the catalogue keeps from no placement."""
+        return not self.rules and not (self.kind != PRODUCT).any()
 
-    def _named(self) -> frozenset[str]:
-        if not self._names:
-            self._names.append(frozenset().union(*(only | never for only, never in self.rules.values())))
-        return self._names[0]
-
-    def _allowed(self, placement: str) -> NDArray[np.bool_]:
-        barred = [
-            item for item, (only, never) in self.rules.items() if placement in never or (only and placement not in only)
-        ]
-        allowed = self.sellable.copy()
-        allowed[barred] = False
-        return allowed
+    def allows(self, item: int, placement: str) -> bool:
+        """False when the catalogue keeps the item from this placement."""
+        only, never = self.rules.get(item, NO_RULE)
+        return placement not in never and (not only or placement in only)
 
 
 def _gone(known: ItemFacts) -> ItemFacts:

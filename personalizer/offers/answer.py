@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, Literal
 
+import numpy as np
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
@@ -13,7 +14,7 @@ from personalizer.models.model import UNKNOWN
 from personalizer.offers.decision import Choice, Chosen
 from personalizer.offers.insight import Insight
 from personalizer.offers.placements import rules_of
-from personalizer.offers.ranking import loudness, weighed
+from personalizer.offers.ranking import SUREST, heights, loudness
 from personalizer.offers.situation import Reason, Situation
 from personalizer.offers.strings import OF_BOUGHT, OF_CART, reason_text
 
@@ -135,7 +136,7 @@ def _text(known: Insight, situation: Situation, reason: Reason, because: int) ->
             because = UNKNOWN
         elif reason is Reason.BOUGHT_TOGETHER:
             texts = OF_CART if because in situation.cart else OF_BOUGHT if because in situation.bought else None
-    name = "" if because == UNKNOWN else known.wares.facts(because).name
+    name = "" if because == UNKNOWN else known.facts(because).name
     return reason_text(reason, name, texts)
 
 
@@ -143,11 +144,12 @@ def explained(known: Insight, choice: Choice, offers: Sequence[Offer]) -> tuple[
     """The same offers, each with why it stands there; and what was left out, with the rule."""
     placement = choice.situation.placement
     loud = loudness(known.rates(placement), rules_of(placement), choice.situation)
-    alone = weighed(choice.found, loud, lambda p_next: known.curve(placement, p_next))
     said: dict[int, list[Said]] = {}
-    for candidate, p in zip(choice.found, alone, strict=True):
-        told = Said(candidate.reason.value, round(candidate.strength, 4), round(p, 5))
-        said.setdefault(candidate.item, []).append(told)
+    for group in choice.found:
+        alone = np.minimum(loud[group.reason] * heights(group, lambda p_next: known.curve(placement, p_next)), SUREST)
+        columns = group.items.tolist(), group.strengths.tolist(), alone.tolist()
+        for item, strength, p in zip(*columns, strict=True):
+            said.setdefault(item, []).append(Said(group.reason.value, round(strength, 4), round(p, 5)))
     told_offers = [
         replace(offer, explain=_explanation(known, said, chosen))
         for offer, chosen in zip(offers, choice.chosen, strict=True)
@@ -174,7 +176,10 @@ def record_of(
     session_id: str, fallback: str, now_ms: int,
 ) -> DecisionRecord:  # fmt: skip
     """What is written down, so that responses can be learned from."""
-    next_item = {one.item: one.strength for one in choice.found if one.reason is Reason.NEXT_ITEM}
+    next_item: dict[int, float] = {}
+    for group in choice.found:
+        if group.reason is Reason.NEXT_ITEM:
+            next_item.update(zip(group.items.tolist(), group.strengths.tolist(), strict=True))
     values: list[float] = [float(known.wares.value[chosen.ranked.item]) for chosen in choice.chosen]
     logged = tuple(
         [

@@ -1,13 +1,14 @@
 """The decision: candidates → eligible → ranked → varied → a small share explored. Pure: chance and time are arguments."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
-from personalizer.models.model import ItemFacts
+from personalizer.models.model import UNKNOWN, ItemFacts
 from personalizer.offers.candidates.arrivals import new_arrivals
 from personalizer.offers.candidates.left_in_cart import left_in_cart
 from personalizer.offers.candidates.next_items import next_items
@@ -20,13 +21,13 @@ from personalizer.offers.eligibility import Bar, Seats, barred, due_again, unsel
 from personalizer.offers.exploration import Chance, explored
 from personalizer.offers.insight import Insight
 from personalizer.offers.placements import rules_of
-from personalizer.offers.ranking import SUREST, Merged, Ranked, expected_value, greedy, loudness, merge, weighed
-from personalizer.offers.situation import Candidate, Question, Reason, Situation, situate
+from personalizer.offers.ranking import SUREST, Merged, Ranked, expected_value, greedy, loudness, merge
+from personalizer.offers.situation import Candidates, Question, Reason, Situation, situate
 from schema.profile import VisitorProfile
 
 __all__ = ["CHEAP", "Choice", "Chosen", "Dial", "choose", "decide"]
 
-Source = Callable[[Insight, Situation], Sequence[Candidate]]
+Source = Callable[[Insight, Situation], Sequence[Candidates]]
 # All but the model of next items: lists that were made before, and what the visitor did.
 CHEAP: Final[Sequence[Source]] = (
     bought_together, left_in_cart, replenishment, viewed_not_bought, best_sellers, new_arrivals, pieces,
@@ -60,7 +61,7 @@ class Choice(Struct, frozen=True):
 
     chosen: Sequence[Chosen]
     left_out: Mapping[int, Bar]
-    found: Sequence[Candidate]
+    found: Sequence[Candidates]
     situation: Situation
     hurried: bool = False
 
@@ -79,7 +80,7 @@ def decide(
     is_late: asked before the model of next items is; when it says yes, the decision does without.
     """
     situation = situate(known.model, profile, asked, now_ms)
-    found = [candidate for source in CHEAP for candidate in source(known, situation)]
+    found = [group for source in CHEAP for group in source(known, situation)]
     if hurried := is_late():
         found += viewed_together(known, situation)
     else:
@@ -88,74 +89,77 @@ def decide(
 
 
 def choose(
-    known: Insight, situation: Situation, found: Sequence[Candidate], limit: int, dial: Dial, rng: Chance,
+    known: Insight, situation: Situation, found: Sequence[Candidates], limit: int, dial: Dial, rng: Chance,
     hurried: bool = False,
 ) -> Choice:  # fmt: skip
     """From what the sources say to what is shown."""
-    rules = rules_of(situation.placement)
     placement = situation.placement
+    rules = rules_of(placement)
     loud = loudness(known.rates(placement), rules, situation)
-    said = weighed(found, loud, lambda p_next: known.curve(placement, p_next))
-    merged = merge(found, said)
-    left_out = _bars(known, situation, merged, rules.never)
-    in_line = [one for item, one in merged.items() if item not in left_out]
-    ranked = _ranked(known, in_line, dial.value, max(RANKED, 2 * limit))
-    seats = _seats(known, situation, ranked, limit)
-    line = greedy(ranked, situation.page_category, seats.fits)
-    best = list(islice(line, limit))
+    speaking = [group for group in found if loud[group.reason] > 0]
+    merged = merge(speaking, loud, lambda p_next: known.curve(placement, p_next))
+    left_out = _bars(known, situation, merged.items, rules.never)
+    line = _ranked(known, speaking, merged, left_out, dial.value, max(RANKED, 2 * limit))
+    seats = Seats(limit, situation.page_category, _groups(known, situation, line), known.facts)
+    best = list(islice(greedy(line, situation.page_category, seats.fits), limit))
     best += seats.fill(limit - len(best))
-    pool = _pool(ranked, best, seats) if dial.explore > 0 and len(best) == limit > 1 else []
+    pool = _pool(line, best, seats) if dial.explore > 0 and len(best) == limit > 1 else []
     shown = [
-        Chosen(one, seats.facts(one.item), propensity, tried)
+        Chosen(one, known.facts(one.item), propensity, tried)
         for one, propensity, tried in explored(best, pool, dial.explore, rng)
     ]
     return Choice(shown, left_out | seats.refused, found, situation, hurried)
 
 
-def _bars(known: Insight, situation: Situation, merged: Mapping[int, Merged], never: frozenset[Reason]) -> dict[int, Bar]:
+def _bars(known: Insight, situation: Situation, items: NDArray[np.int32], never: frozenset[Reason]) -> dict[int, Bar]:
     left = situation.cart if situation.left and situation.own and Reason.ABANDONED_CART not in never else ()
     bars = barred(known, situation, due_again(known, situation).union(left))
-    gone = unsellable(known, list(merged), situation.placement, situation.now_s)
-    return {item: bar for item, bar in bars.items() if item in merged} | gone
+    among = frozenset(items.tolist())
+    gone = unsellable(known, items, situation.placement, situation.now_s)
+    return {item: bar for item, bar in bars.items() if item in among} | gone
 
 
-def _ranked(known: Insight, merged: Sequence[Merged], dial: float, most: int) -> list[Ranked]:
+def _ranked(
+    known: Insight, found: Sequence[Candidates], merged: Merged, left_out: Collection[int], dial: float, most: int
+) -> list[Ranked]:
     """The `most` best with their expected values, best first; equal ones by number: the same question, the same answer."""
-    items = np.array([one.item for one in merged], np.int64)
-    p = known.responses.factor[items] * (1 - np.array([one.missed for one in merged]))
-    p = np.minimum(p, SUREST)
-    worth, score = expected_value(p, known.wares.value[items], known.median_value, dial)
-    best = np.lexsort((items, -score))[:most]
-    rows = zip(
-        best.tolist(), p[best].tolist(), worth[best].tolist(), score[best].tolist(),
-        known.wares.category_of[items[best]].tolist(), strict=True,
+    wares, items = known.wares, merged.items
+    p = np.minimum(known.responses.factor[items] * (1 - merged.missed), SUREST)
+    worth, score = expected_value(p, wares.value[items], known.median_value, dial)
+    best = np.argsort(-score, kind="stable")[: most + len(left_out)]
+    items = items[best]
+    columns = (
+        items, p[best], worth[best], score[best], wares.category_of[items], merged.source[best], merged.because[best],
+        wares.variant_of[items],
     )  # fmt: skip
-    found = []
-    for place, likely, value, expected, category in rows:
-        one = merged[place]
-        found.append(Ranked(one.item, likely, value, expected, category, one.reason, one.because))
-    return found
+    rows = zip(*[column.tolist() for column in columns], strict=True)
+    line: list[Ranked] = []
+    for item, likely, value, expected, category, source, because, variant in rows:
+        if len(line) == most or expected <= 0:  # who says nothing is not heard
+            break
+        if item not in left_out:
+            line.append(Ranked(item, likely, value, expected, category, found[source].reason, because, variant))
+    return line
 
 
-def _seats(known: Insight, situation: Situation, ranked: Sequence[Ranked], limit: int) -> Seats:
-    there = [item for item in (situation.page_item, *situation.cart, *situation.bought) if item >= 0]
-    left = set(situation.cart) if situation.left else set()
-    items = [one.item for one in ranked]
-    groups = known.wares.variant_of[np.array(there + items, np.int64)].tolist()
+def _groups(known: Insight, situation: Situation, line: Sequence[Ranked]) -> set[int]:
+    """Variant groups that are there already: on the page, in the cart, bought."""
+    left = frozenset(situation.cart) if situation.left else frozenset()
+    there = [item for item in (situation.page_item, *situation.cart, *situation.bought) if item >= 0 and item not in left]
     # What is offered again itself does not bar itself.
-    taken = {group for item, group in zip(there, groups, strict=False) if group >= 0 and item not in left}
-    again = {groups[len(there) + n] for n, one in enumerate(ranked) if one.reason is Reason.REPLENISHMENT}
-    variant_of = dict(zip(items, groups[len(there) :], strict=True))
-    return Seats(limit, situation.page_category, taken - again, variant_of, known.wares.facts)
+    again = {one.variant for one in line if one.reason is Reason.REPLENISHMENT}
+    return {int(known.wares.variant_of[item]) for item in there} - again - {UNKNOWN}
 
 
-def _pool(ranked: Sequence[Ranked], best: Sequence[Ranked], seats: Seats) -> list[Ranked]:
+def _pool(line: Sequence[Ranked], best: Sequence[Ranked], seats: Seats) -> list[Ranked]:
     """What may be tried: new things first, then what came next."""
     taken = {one.item for one in best}
-    rest = [one for one in ranked if one.item not in taken]
-    fresh = [one for one in rest if one.reason is Reason.NEW_ARRIVAL][:FRESH]
+    fresh, others = list[Ranked](), list[Ranked]()
+    for one in line:
+        if one.item not in taken:
+            (fresh if one.reason is Reason.NEW_ARRIVAL else others).append(one)
     pool: list[Ranked] = []
-    for one in fresh + [one for one in rest if one.reason is not Reason.NEW_ARRIVAL]:
+    for one in (*fresh[:FRESH], *others):
         if len(pool) == POOL:
             break
         if seats.may_try(one):

@@ -1,11 +1,15 @@
 """What may be offered. Each rule has a name, which `explain` tells, and says whom it bars. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from math import ceil
 from typing import Final, Literal
 
 import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
 
+from personalizer.catalogue.view import CatalogueView
 from personalizer.models.goods import KINDS
 from personalizer.models.model import UNKNOWN, ItemFacts
 from personalizer.offers.candidates.replenishment import EARLIEST, rebuy_s
@@ -14,7 +18,7 @@ from personalizer.offers.placements import rules_of
 from personalizer.offers.ranking import Ranked
 from personalizer.offers.situation import Reason, Situation
 
-__all__ = ["Bar", "Caps", "Seats", "barred", "due_again", "substitutes", "unsellable"]
+__all__ = ["Bar", "Caps", "Seats", "barred", "caps_of", "due_again", "substitutes", "unsellable"]
 
 DAY_S: Final = 24 * 3600.0
 SUBSTITUTE_S: Final = 30 * DAY_S  # so long after a purchase nobody wants another one of the kind
@@ -56,66 +60,83 @@ def due_again(known: Insight, situation: Situation) -> frozenset[int]:
 
 def substitutes(known: Insight, situation: Situation) -> set[int]:
     """What people take instead of something just bought, or, at the till, of something in the cart: after a phone the other
-    phones, not the case.
-
-    Of its category and looked at along with it; and taken along with it at most half as often as usual, as far as visits
-    tell (habits.taken_both). Where they do not tell yet, what costs about as much is an alternative, what costs much less
-    goes with it. A thing that one buys again has no substitute that would bore.
+    phones, not the case. A thing that one buys again has no substitute that would bore.
     """
-    model, found = known.model, set[int]()
-    taken = dict(situation.bought)
+    taken = [item for item, age_s in situation.bought.items() if age_s <= SUBSTITUTE_S]
     if rules_of(situation.placement).to_buy:
-        taken |= dict.fromkeys(situation.cart, 0.0)
-    for item, age_s in taken.items():
-        category = int(model.category_of[item])
-        if age_s > SUBSTITUTE_S or category == UNKNOWN or rebuy_s(known, item) is not None:
-            continue
-        begin, end = model.viewed.starts[item], model.viewed.starts[item + 1]
-        others = model.viewed.items[begin:end]
-        alike = (model.category_of[others] == category) & (model.viewed.scores[begin:end] >= LEAST_ALIKE)
-        ratio = known.wares.price[others] / known.wares.price[item]
-        readiness = np.where((ratio > 1 / SAME_PRICE) & (ratio < SAME_PRICE), ALIKE_IN_PRICE, 1.0)
-        if model.habits is not None:
-            readiness = readiness * model.habits.both[begin:end]
-        also, both = model.bought.row(item)
-        along = frozenset(also[both >= LEAST_ALONG].tolist())
-        found.update(other for other in others[alike & (readiness < INSTEAD)].tolist() if other not in along)
+        taken += situation.cart
+    found = set[int]()
+    for item in taken:
+        instead = known.substitutes.get(item)
+        found |= known.substitutes.keep(item, _instead_of(known, item)) if instead is None else instead
     return found
 
 
-def unsellable(known: Insight, items: Sequence[int], placement: str, now_s: int) -> dict[int, Bar]:
+def _instead_of(known: Insight, item: int) -> frozenset[int]:
+    """Of the item's category and looked at along with it; and taken along with it at most half as often as usual, as far as
+    visits tell (habits.taken_both). Where they do not tell yet, what costs about as much is an alternative, what costs much
+    less goes with it.
+    """
+    model, price = known.model, known.wares.price
+    category = model.category_of[item]
+    begin, end = model.viewed.starts[item], model.viewed.starts[item + 1]
+    if category == UNKNOWN or begin == end or rebuy_s(known, item) is not None:
+        return frozenset()
+    others = model.viewed.items[begin:end]
+    alike = (model.category_of[others] == category) & (model.viewed.scores[begin:end] >= LEAST_ALIKE)
+    # As bounds and not as a ratio: there are things that cost nothing.
+    same_price = (price[others] * SAME_PRICE > price[item]) & (price[others] < SAME_PRICE * price[item])
+    readiness = np.where(same_price, ALIKE_IN_PRICE, 1.0)
+    if model.habits is not None:
+        readiness = readiness * model.habits.both[begin:end]
+    also, both = model.bought.row(item)
+    along = frozenset(also[both >= LEAST_ALONG].tolist())
+    return frozenset(others[alike & (readiness < INSTEAD)].tolist()) - along
+
+
+def unsellable(known: Insight, items: NDArray[np.int32], placement: str, now_s: int) -> dict[int, Bar]:
     """Which of these items are sold out, withdrawn or past their date, or kept from this placement: by the catalogue, or
     because what they are (an article, say) has no business there."""
-    numbers = np.array(items, np.int64)
-    wares, kinds = known.wares, known.wares.kind[numbers]
-    sold = wares.sellable[numbers] & (wares.expires_s[numbers] > now_s)
-    shown = sold & wares.offerable(placement)[numbers]
-    if kinds.any():
-        never = [kind for kind, name in enumerate(KINDS) if kind != PRODUCT and Reason(name) in rules_of(placement).never]
-        shown &= ~np.isin(kinds, never)
-    if shown.all():
-        return {}
-    return {
-        item: "not_at_this_placement" if is_sold else "not_for_sale"
-        for item, is_sold, is_shown in zip(items, sold.tolist(), shown.tolist(), strict=True)
-        if not is_shown
-    }
+    wares = known.wares
+    sold = wares.sellable[items] & (wares.expires_s[items] > now_s)
+    found: dict[int, Bar] = dict.fromkeys(items[~sold].tolist(), "not_for_sale")
+    if wares.plain:
+        return found
+    never = rules_of(placement).never
+    for item in _special(wares, items):
+        if item not in found and (_is_silent(wares, item, never) or not wares.allows(item, placement)):
+            found[item] = "not_at_this_placement"
+    return found
 
 
-class Caps:
-    """How many of a kind fit into a list of `limit`: a share, at least as many as told."""
+def _special(wares: CatalogueView, items: NDArray[np.int32]) -> list[int]:
+    """Those that are no product, or of which the catalogue says where they may be shown."""
+    pieces: list[int] = items[wares.kind[items] != PRODUCT].tolist()
+    return pieces + [item for item in items.tolist() if item in wares.rules]
 
-    def __init__(self, limit: int) -> None:
-        self.of_category = max(2, ceil(0.6 * limit))
-        self.of_brand = max(2, ceil(0.6 * limit))
-        self.of_source: Mapping[Reason, int] = {
-            Reason.VIEWED_NOT_BOUGHT: max(1, int(0.4 * limit)),
-            Reason.ABANDONED_CART: max(1, int(0.6 * limit)),
-            Reason.NEW_ARRIVAL: max(1, int(0.2 * limit)),
-            Reason.PROMOTION: max(1, int(0.2 * limit)),
-            Reason.EDITORIAL: max(1, int(0.2 * limit)),
-            Reason.SUBSCRIPTION: max(1, int(0.2 * limit)),
-        }
+
+def _is_silent(wares: CatalogueView, item: int, never: frozenset[Reason]) -> bool:
+    kind = int(wares.kind[item])
+    return kind != PRODUCT and Reason(KINDS[kind]) in never
+
+
+class Caps(Struct, frozen=True):
+    """How many of a kind fit into a list."""
+
+    of_category: int
+    of_brand: int
+    of_source: Mapping[Reason, int]
+
+
+@cache
+def caps_of(limit: int) -> Caps:
+    """The caps of a list of `limit`: a share of it, at least as many as told."""
+    few = max(1, int(0.2 * limit))
+    of_source = dict.fromkeys((Reason.NEW_ARRIVAL, Reason.PROMOTION, Reason.EDITORIAL, Reason.SUBSCRIPTION), few)
+    of_source[Reason.VIEWED_NOT_BOUGHT] = max(1, int(0.4 * limit))
+    of_source[Reason.ABANDONED_CART] = max(1, int(0.6 * limit))
+    many = max(2, ceil(0.6 * limit))
+    return Caps(many, many, of_source)
 
 
 class Seats:
@@ -130,31 +151,22 @@ class Seats:
         limit: int,
         home: int,
         groups: set[int],
-        variant_of: Mapping[int, int],
         facts: Callable[[int], ItemFacts],
     ) -> None:
-        self._caps, self._home, self._read = Caps(limit), home, facts
-        self._there, self._shown, self._variant_of = frozenset(groups), set[int](), variant_of
+        self._caps, self._home, self._facts = caps_of(limit), home, facts
+        self._there, self._shown = groups, set[int]()
         self._categories: dict[int, int] = {}
         self._brands: dict[str, int] = {}
         self._sources: dict[Reason, int] = {}
         self.refused: dict[int, Bar] = {}
         self.waiting: list[Ranked] = []
-        self._told: dict[int, ItemFacts] = {}
-
-    def facts(self, item: int) -> ItemFacts:
-        """The newest facts, read once."""
-        found = self._told.get(item)
-        if found is None:
-            found = self._told[item] = self._read(item)
-        return found
 
     def fits(self, ranked: Ranked) -> bool:
         """True when it may sit down; then it counts. What is refused is remembered with the rule."""
-        facts = self.facts(ranked.item)
-        bar = self._never(ranked) or self._too_many(ranked, facts)
+        brand = self._facts(ranked.item).brand
+        bar = self._never(ranked) or self._too_many(ranked, brand)
         if bar is None:
-            self._sit(ranked, facts)
+            self._sit(ranked, brand)
             return True
         self.refused[ranked.item] = bar
         if bar.startswith("enough"):
@@ -168,7 +180,7 @@ class Seats:
             if len(found) >= room:
                 break
             if self._never(ranked) is None:
-                self._sit(ranked, self.facts(ranked.item))
+                self._sit(ranked, self._facts(ranked.item).brand)
                 del self.refused[ranked.item]
                 found.append(ranked)
         return found
@@ -177,32 +189,32 @@ class Seats:
         """True when it could be shown in another's place; that a list has enough of its kind does not bar one try."""
         if self._never(ranked) is not None:
             return False
-        self._shown.add(self._variant_of.get(ranked.item, UNKNOWN))
+        self._shown.add(ranked.variant)
         return True
 
     def _never(self, ranked: Ranked) -> Bar | None:
-        group = self._variant_of.get(ranked.item, UNKNOWN)
+        group = ranked.variant
         if group >= 0 and group in self._there:
             return "variant_of_what_is_there"
         if group >= 0 and group in self._shown:
             return "variant_shown"
         return None
 
-    def _too_many(self, ranked: Ranked, facts: ItemFacts) -> Bar | None:
+    def _too_many(self, ranked: Ranked, brand: str) -> Bar | None:
         if self._sources.get(ranked.reason, 0) >= self._caps.of_source.get(ranked.reason, 1000):
             return "enough_of_source"
         category = ranked.category
         if category not in (self._home, UNKNOWN) and self._categories.get(category, 0) >= self._caps.of_category:
             return "enough_of_category"
-        if facts.brand and self._brands.get(facts.brand, 0) >= self._caps.of_brand:
+        if brand and self._brands.get(brand, 0) >= self._caps.of_brand:
             return "enough_of_brand"
         return None
 
-    def _sit(self, ranked: Ranked, facts: ItemFacts) -> None:
-        group = self._variant_of.get(ranked.item, UNKNOWN)
+    def _sit(self, ranked: Ranked, brand: str) -> None:
+        group = ranked.variant
         if group >= 0:
             self._shown.add(group)
         self._sources[ranked.reason] = self._sources.get(ranked.reason, 0) + 1
         self._categories[ranked.category] = self._categories.get(ranked.category, 0) + 1
-        if facts.brand:
-            self._brands[facts.brand] = self._brands.get(facts.brand, 0) + 1
+        if brand:
+            self._brands[brand] = self._brands.get(brand, 0) + 1

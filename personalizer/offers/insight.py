@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personalizer.catalogue.view import CatalogueView
 from personalizer.feedback.responses import BINS, CENTRES, LEAST_P, Responses
+from personalizer.kept import Kept
 from personalizer.models.goods import KINDS
-from personalizer.models.model import UNKNOWN, Model
+from personalizer.models.model import UNKNOWN, ItemFacts, Model
 from personalizer.offers.ranking import RATES, TYPICAL
-from personalizer.offers.situation import Candidate, Reason
+from personalizer.offers.situation import Candidates, Reason
 
 __all__ = ["ARRIVAL_S", "PRODUCT", "Insight", "insight_of"]
 
@@ -21,41 +23,54 @@ ENOUGH_VIEWS: Final = 30.0  # decayed views after which a new thing had its chan
 PER_CATEGORY: Final = 10
 MOST_PIECES: Final = 50
 MOST_PLACEMENTS: Final = 1000
+MOST_SELLERS: Final = 10_000
+MOST_FACTS: Final = 5_000
 SAMPLE: Final = 20_000
 PRODUCT: Final = KINDS.index("product")
+New = tuple[list[int], list[float]]  # items, and how new each is
 
 
 @dataclass(frozen=True)
 class Insight:
     """A model with its wares. median_value: of what is for sale, in major units. arrivals: category → items that are new
-    and had no chance yet, newest first; under UNKNOWN those of all categories. pieces: what is not a product.
+    and had no chance yet, each with the second it came, newest first; under UNKNOWN those of all categories. pieces: what
+    is not a product, items and their categories by what they are.
 
-    responses: how visitors answered, as far as that was learned. sellers: lists that candidates.sellers made before.
+    responses: how visitors answered, as far as that was learned. sellers, newness: lists that candidates.sellers and
+    candidates.arrivals made before; substitutes: those that eligibility found. What follows from the catalogue alone begins
+    anew with it.
     """
 
     model: Model
     wares: CatalogueView
     median_value: float
-    arrivals: Mapping[int, Sequence[int]]
-    pieces: Sequence[tuple[int, Reason]]
+    arrivals: Mapping[int, Sequence[tuple[int, int]]]
+    pieces: Mapping[Reason, tuple[Sequence[int], Sequence[int]]]
     responses: Responses
-    sellers: dict[tuple[int, int, float], list[Candidate]] = field(default_factory=dict)
-    _rates: dict[str, Mapping[Reason, float]] = field(default_factory=dict)
+    sellers: Kept[tuple[int, int, float], Candidates] = field(default_factory=lambda: Kept(MOST_SELLERS))
+    newness: Kept[tuple[int, int], tuple[list[int], list[float]]] = field(
+        init=False, default_factory=lambda: Kept(MOST_SELLERS)
+    )
+    substitutes: Kept[int, frozenset[int]] = field(init=False, default_factory=lambda: Kept(MOST_FACTS))
+    _rates: Kept[str, Mapping[Reason, float]] = field(default_factory=lambda: Kept(MOST_PLACEMENTS))
+    _curves: Kept[str, NDArray[np.float64]] = field(default_factory=lambda: Kept(MOST_PLACEMENTS))
+    _facts: Kept[int, ItemFacts] = field(init=False, default_factory=lambda: Kept(MOST_FACTS))
+
+    def facts(self, item: int) -> ItemFacts:
+        """The newest facts of an item."""
+        return self._facts.get(item) or self._facts.keep(item, self.wares.facts(item))
 
     def rates(self, placement: str) -> Mapping[Reason, float]:
         """What a source's certainty is worth at this placement: as learned, else ranking.RATES."""
-        found = self._rates.get(placement)
-        if found is None:
-            found = _rates(self.responses, placement)
-            if len(self._rates) < MOST_PLACEMENTS:  # names come from whoever asks
-                self._rates[placement] = found
-        return found
+        return self._rates.get(placement) or self._rates.keep(placement, _rates(self.responses, placement))
 
-    def curve(self, placement: str, p_next: Sequence[float]) -> list[float]:
-        """How much likelier than usual a response is to what is next with these probabilities."""
-        curve = self.responses.curve[self.responses.row(placement)]
-        heights: list[float] = np.interp(np.log2(np.maximum(p_next, LEAST_P)), CENTRES, curve[:BINS]).tolist()
-        return heights
+    def curve(self, placement: str, p_next: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How much likelier than usual a response is to what is next with these probabilities; of their shape."""
+        curve = self._curves.get(placement)
+        if curve is None:
+            learned = self.responses.curve[self.responses.row(placement)]
+            curve = self._curves.keep(placement, learned[:BINS].astype(np.float64))
+        return np.interp(np.log2(np.maximum(p_next, LEAST_P)), CENTRES, curve)
 
 
 def insight_of(model: Model, wares: CatalogueView, now_s: int, responses: Responses | None = None) -> Insight:
@@ -81,15 +96,15 @@ def _median(wares: CatalogueView) -> float:
     return float(np.median(known)) if len(known) else 1.0
 
 
-def _arrivals(model: Model, wares: CatalogueView, now_s: int) -> dict[int, list[int]]:
+def _arrivals(model: Model, wares: CatalogueView, now_s: int) -> dict[int, list[tuple[int, int]]]:
     new = np.flatnonzero((wares.first_seen_s > now_s - ARRIVAL_S) & wares.sellable & (wares.kind == PRODUCT))
     new = new[_views(model, new) < ENOUGH_VIEWS]
-    found: dict[int, list[int]] = {}
+    found: dict[int, list[tuple[int, int]]] = {}
     for item in new[np.argsort(-wares.first_seen_s[new], kind="stable")].tolist():
         for category in {int(wares.category_of[item]), UNKNOWN}:
             row = found.setdefault(category, [])
             if len(row) < PER_CATEGORY:
-                row.append(item)
+                row.append((item, int(wares.first_seen_s[item])))
     return found
 
 
@@ -102,6 +117,10 @@ def _views(
     return np.where(np.diff(model.viewed.starts)[items] == 0, 0, ENOUGH_VIEWS).astype(np.float32)
 
 
-def _pieces(wares: CatalogueView) -> list[tuple[int, Reason]]:
-    found = np.flatnonzero((wares.kind != PRODUCT) & wares.sellable)[:MOST_PIECES].tolist()
-    return [(item, Reason(KINDS[int(wares.kind[item])])) for item in found]
+def _pieces(wares: CatalogueView) -> dict[Reason, tuple[list[int], list[int]]]:
+    found: dict[Reason, tuple[list[int], list[int]]] = {}
+    for item in np.flatnonzero((wares.kind != PRODUCT) & wares.sellable)[:MOST_PIECES].tolist():
+        items, categories = found.setdefault(Reason(KINDS[int(wares.kind[item])]), ([], []))
+        items.append(item)
+        categories.append(int(wares.category_of[item]))
+    return found

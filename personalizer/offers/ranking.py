@@ -22,11 +22,15 @@ from numpy.typing import NDArray
 
 from personalizer.models.model import UNKNOWN
 from personalizer.offers.placements import BUY, INFORM, Rules
-from personalizer.offers.situation import Candidate, Reason, Situation
+from personalizer.offers.situation import Candidates, Reason, Situation
 
-__all__ = ["RATES", "SUREST", "TYPICAL", "Merged", "Ranked", "expected_value", "greedy", "loudness", "merge", "weighed"]
+__all__ = [
+    "RATES", "SUREST", "TYPICAL", "Merged", "Numbers", "Ranked", "expected_value", "greedy", "heights", "loudness", "merge",
+]  # fmt: skip
 
 Numbers = NDArray[np.float64]
+# How much likelier a response is to what is next with these probabilities, of their shape.
+Curve = Callable[[Numbers], Numbers]
 
 # P(response | shown first) to what a source is entirely sure of, where a shop's own responses do not say better yet.
 # Priors: strips of shops are clicked in 1 to 5 of 100 cases, best sellers at the lower end of that, complements of what is
@@ -68,18 +72,21 @@ TO_BUY: Final = (0.0, 0.0, 1.0)
 MOST_WORTH: Final = 20.0
 
 
-class Merged(Struct, gc=False):
-    """An item with what all sources say of it. missed: Π (1 - p) over them. best: the highest of them, that of `reason`."""
+class Merged(Struct, frozen=True):
+    """Each item once, in ascending order, with what all sources say of it; all of shape (n,).
 
-    item: int
-    missed: float
-    best: float
-    reason: Reason
-    because: int
+    missed: Π (1 - p) over its sources. source: which of them says most, by its place; it gives the reason. because: the item
+    that led that source here.
+    """
+
+    items: NDArray[np.int32]
+    missed: Numbers
+    source: NDArray[np.int64]
+    because: NDArray[np.int32]
 
 
 class Ranked(Struct, frozen=True, gc=False):
-    """A candidate with its expected value."""
+    """A candidate with its expected value. variant: the group of which one is shown, UNKNOWN where in none."""
 
     item: int
     p: float
@@ -88,6 +95,7 @@ class Ranked(Struct, frozen=True, gc=False):
     category: int
     reason: Reason
     because: int
+    variant: int = UNKNOWN
 
 
 def loudness(rates: Mapping[Reason, float], rules: Rules, situation: Situation) -> dict[Reason, float]:
@@ -104,36 +112,30 @@ def loudness(rates: Mapping[Reason, float], rules: Rules, situation: Situation) 
     }
 
 
-def weighed(
-    found: Sequence[Candidate], loud: Mapping[Reason, float], curve: Callable[[Sequence[float]], Sequence[float]]
-) -> list[float]:
-    """P(response) by each candidate alone. curve: how much likelier a response is to what is next with that probability."""
-    said = [loud[candidate.reason] * candidate.strength for candidate in found]
-    places = [place for place, candidate in enumerate(found) if candidate.reason is Reason.NEXT_ITEM]
-    if places:
-        rate = loud[Reason.NEXT_ITEM]
-        for place, height in zip(places, curve([found[place].strength for place in places]), strict=True):
-            said[place] = rate * height
-    return said
+def heights(group: Candidates, curve: Curve) -> Numbers:
+    """What the source's loudness is to be multiplied by for P(response) by it alone, of each candidate; of shape (n,)."""
+    return curve(group.strengths) if group.reason is Reason.NEXT_ITEM else group.strengths
 
 
-def merge(found: Sequence[Candidate], said: Sequence[float]) -> dict[int, Merged]:
-    """Each item once, with what all its sources say together and the reason that says most. said: P(response) by each."""
-    merged: dict[int, Merged] = {}
-    for candidate, p in zip(found, said, strict=True):
-        if p <= 0:
-            continue
-        if p > SUREST:
-            p = SUREST
-        item = candidate.item
-        known = merged.get(item)
-        if known is None:
-            merged[item] = Merged(item, 1 - p, p, candidate.reason, candidate.because)
-            continue
-        known.missed *= 1 - p
-        if p > known.best:
-            known.best, known.reason, known.because = p, candidate.reason, candidate.because
-    return merged
+def merge(found: Sequence[Candidates], loud: Mapping[Reason, float], curve: Curve) -> Merged:
+    """What all sources say together of each item. Who says most gives the reason; of equals who spoke first."""
+    sizes = [len(group.items) for group in found]
+    if not any(sizes):
+        return NOBODY
+    rates = np.array([loud[group.reason] for group in found])
+    source = np.arange(len(found)).repeat(sizes)
+    items = np.concatenate([group.items for group in found])
+    said = np.minimum(np.concatenate([heights(group, curve) for group in found]) * rates[source], SUREST)
+    order = np.lexsort((-said, items))
+    sorted_items = items[order]
+    is_first = np.append(True, sorted_items[1:] != sorted_items[:-1])
+    first = is_first.nonzero()[0]
+    leading = order[first]
+    because = np.concatenate([group.because for group in found])[leading]
+    return Merged(sorted_items[first], np.multiply.reduceat(1 - said[order], first), source[leading], because)
+
+
+NOBODY: Final = Merged(np.zeros(0, np.int32), np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int32))
 
 
 def expected_value(p: Numbers, value: NDArray[np.float32], median: float, dial: float) -> tuple[Numbers, Numbers]:
@@ -141,7 +143,8 @@ def expected_value(p: Numbers, value: NDArray[np.float32], median: float, dial: 
 
     It is 1 where nobody said a value (nan), and where a thing is worth nothing, such as an article.
     """
-    worth = np.where(value > 0, np.clip(value / median, 1 / MOST_WORTH, MOST_WORTH), 1.0)
+    held = np.minimum(np.maximum(value / median, 1 / MOST_WORTH), MOST_WORTH)
+    worth = np.where(value > 0, held, 1.0)
     return worth, p * worth**dial
 
 

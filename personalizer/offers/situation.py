@@ -1,17 +1,24 @@
 """What is known when an offer is decided: the question, and the visitor's live profile in the model's numbers. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from itertools import islice
 from typing import Final, Literal
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from personalizer.models.model import UNKNOWN, Model, find
 from schema.profile import VisitorProfile
 
-__all__ = ["NOT_KNOWN", "Candidate", "Purpose", "Purposes", "Question", "Reason", "Situation", "Viewed", "situate"]
+__all__ = [
+    "NOT_KNOWN", "Candidates", "Purpose", "Purposes", "Question", "Reason", "Situation", "Viewed", "interests_of", "situate",
+]  # fmt: skip
 
 PRODUCT_PAGE: Final = "product"
+MAX_INTERESTS: Final = 3
+LATEST_VIEWS: Final = 8
 # A cart that lay still so long, or that an earlier visit left, was left behind.
 CART_LEFT_MS: Final = 3_600_000
 Purpose = Literal["inform", "browse", "buy"]
@@ -37,16 +44,25 @@ class Reason(StrEnum):
     SUBSCRIPTION = "subscription"
 
 
-class Candidate(Struct, frozen=True, gc=False):
-    """An item that could be offered, as one source sees it.
+class Candidates(Struct, frozen=True):
+    """Items that could be offered, as one source sees them: each once, all of shape (n,).
 
-    strength in [0, 1]: how sure that source is. because: the item that led here, UNKNOWN when none did.
+    items: int32. strengths: float64 in [0, 1], how sure that source is. because: int32, the item that led to each, UNKNOWN
+    where none did.
     """
 
-    item: int
-    strength: float
     reason: Reason
-    because: int = UNKNOWN
+    items: NDArray[np.int32]
+    strengths: NDArray[np.float64]
+    because: NDArray[np.int32]
+
+    @classmethod
+    def of(
+        cls, reason: Reason, items: Sequence[int], strengths: Sequence[float], because: Sequence[int] | None = None
+    ) -> "Candidates":
+        """Of plain numbers; without `because` nothing led to any."""
+        led = np.full(len(items), UNKNOWN, np.int32) if because is None else np.array(because, np.int32)
+        return cls(reason, np.array(items, np.int32), np.array(strengths, np.float64), led)
 
 
 class Viewed(Struct, frozen=True, gc=False):
@@ -76,7 +92,8 @@ class Question(Struct, frozen=True):
 class Situation(Struct, frozen=True):
     """Where an offer is asked for, and what is live about the visitor; items that the model does not know are left out.
 
-    page_item: the item on the page or UNKNOWN; page_category: the page's category or UNKNOWN. cart: newest line last.
+    page_item: the item on the page or UNKNOWN; page_category: the page's category or UNKNOWN. interests: categories of the
+    page, the cart and the latest views, in this order, each once. cart: newest line last.
     cart_age_s: since its last change. left: the cart was left by an earlier visit. viewed: newest first.
     bought: item → seconds since its newest purchase, newest first. limit: how many offers are asked for.
     """
@@ -84,6 +101,7 @@ class Situation(Struct, frozen=True):
     placement: str
     page_item: int = UNKNOWN
     page_category: int = UNKNOWN
+    interests: tuple[int, ...] = ()
     cart: tuple[int, ...] = ()
     cart_age_s: float = 0.0
     left: bool = False
@@ -109,9 +127,18 @@ def situate(model: Model, profile: VisitorProfile | None, asked: Question, now_m
         item_id = viewed[0].item_id
     page = [] if item_id is None else [item_id]
     # One search for all: a search costs the same for one name as for fifty.
-    numbers = iter(model.find_items([*page, *cart, *(entry.item_id for entry in viewed), *(name for name, _ in bought)]))
-    page_numbers, cart_numbers, viewed_numbers = _take(numbers, page), _take(numbers, cart), _take(numbers, viewed)
-    page_item = page_numbers[0] if page_numbers else UNKNOWN
+    numbers = iter(model.find_items([*page, *cart, *[entry.item_id for entry in viewed], *[name for name, _ in bought]]))
+    page_item = next(numbers) if page else UNKNOWN
+    page_category = _category(model, page_item, asked.category)
+    in_cart = tuple([item for item in islice(numbers, len(cart)) if item != UNKNOWN])
+    # `viewed` stands first: once it is at its end, no number is taken that belongs to what was bought.
+    seen = tuple(
+        [
+            Viewed(item, entry.views, max(0.0, (now_ms - entry.last_viewed_at) / 1000))
+            for entry, item in zip(viewed, numbers, strict=False)
+            if item != UNKNOWN
+        ]
+    )
     ages: dict[int, float] = {}
     for item, (_, bought_at) in zip(numbers, bought, strict=True):
         ages.setdefault(item, max(0.0, (now_ms - bought_at) / 1000))
@@ -119,23 +146,27 @@ def situate(model: Model, profile: VisitorProfile | None, asked: Question, now_m
     return Situation(
         placement=asked.placement,
         page_item=page_item,
-        page_category=_category(model, page_item, asked.category),
-        cart=tuple([item for item in cart_numbers if item != UNKNOWN]),
+        page_category=page_category,
+        interests=interests_of(model, page_category, in_cart, seen),
+        cart=in_cart,
         cart_age_s=(now_ms - profile.cart.changed_at) / 1000 if profile else 0.0,
         left=_was_left(profile, now_ms),
-        viewed=tuple(
-            [
-                Viewed(item, entry.views, max(0.0, (now_ms - entry.last_viewed_at) / 1000))
-                for item, entry in zip(viewed_numbers, viewed, strict=True)
-                if item != UNKNOWN
-            ]
-        ),
+        viewed=seen,
         bought=ages,
         own=asked.own,
         purposes=asked.purposes,
         now_s=now_ms // 1000,
         limit=asked.limit,
     )
+
+
+def interests_of(model: Model, page_category: int, cart: Sequence[int], viewed: Sequence[Viewed]) -> tuple[int, ...]:
+    """The first three categories of the page, the cart's lines, newest first, and the latest views."""
+    found = dict.fromkeys([page_category])
+    for item in [*reversed(cart), *[entry.item for entry in viewed[:LATEST_VIEWS]]]:
+        found[int(model.category_of[item])] = None
+    found.pop(UNKNOWN, None)
+    return tuple(found)[:MAX_INTERESTS]
 
 
 def _category(model: Model, page_item: int, named: str | None) -> int:
@@ -149,7 +180,3 @@ def _was_left(profile: VisitorProfile | None, now_ms: int) -> bool:
         return False
     changed_at = profile.cart.changed_at
     return now_ms - changed_at >= CART_LEFT_MS or (profile.session is not None and changed_at < profile.session.started_at)
-
-
-def _take(numbers: Iterator[int], counted: Sequence[object]) -> list[int]:
-    return [next(numbers) for _ in counted]

@@ -1,9 +1,9 @@
 """Small shops for decisions: a model, its wares and what follows from them, of a few facts and sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,8 +18,18 @@ from personalizer.models.model import ItemFacts, Model
 from personalizer.offers.answer import Offer, offers_of
 from personalizer.offers.decision import Dial, decide
 from personalizer.offers.insight import Insight, insight_of
-from personalizer.offers.situation import Question
+from personalizer.offers.situation import Candidates, Question, Reason
 from tests.personalizer.planted import BOUGHT, NOW_MS, SHOP, VIEWED
+
+
+class Told(NamedTuple):
+    """One candidate."""
+
+    item: int
+    strength: float
+    reason: Reason
+    because: int
+
 
 DAY_MS = 86_400_000
 Sessions = Sequence[Sequence[str]]
@@ -67,6 +77,17 @@ def shop(
 def planted_shop() -> Insight:
     """The shop of planted.py."""
     return shop([item(name, category) for name, category in SHOP.items()], BOUGHT, VIEWED)
+
+
+def told(found: Iterable[Candidates]) -> list[Told]:
+    """All candidates one by one."""
+    return [
+        Told(item, strength, group.reason, because)
+        for group in found
+        for item, strength, because in zip(
+            group.items.tolist(), group.strengths.tolist(), group.because.tolist(), strict=True
+        )
+    ]
 
 
 def first_offer(model: Model, placement: str, item_id: str | None = None) -> Offer:

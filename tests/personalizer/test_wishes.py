@@ -180,7 +180,11 @@ def test_a_new_arrival_gets_its_chance(demo: Insight) -> None:
     number = demo.model.find_items(["STRING-1"])[0]
     views = demo.model.habits.views.copy()
     views[number] = 0
-    unseen = replace(new, model=replace(new.model, habits=replace(demo.model.habits, views=views)), arrivals={-1: [number]})
+    unseen = replace(
+        new,
+        model=replace(new.model, habits=replace(demo.model.habits, views=views)),
+        arrivals={-1: [(number, NOW_MS // 1000 - 86_400)]},
+    )
     shown = Counter(name for seed in range(1000) for name in names(offered(unseen, explore=0.05, seed=seed)))
     assert "STRING-1" not in names(offered(demo)), "it would not be shown by itself"
     assert shown["STRING-1"] > 10, "one in a hundred lists at least"

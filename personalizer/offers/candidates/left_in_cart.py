@@ -3,7 +3,7 @@
 from typing import Final
 
 from personalizer.offers.insight import Insight
-from personalizer.offers.situation import Candidate, Reason, Situation
+from personalizer.offers.situation import Candidates, Reason, Situation
 
 __all__ = ["left_in_cart"]
 
@@ -12,10 +12,10 @@ STEP: Final = 0.9  # each line further back counts that much of the one after it
 MOST: Final = 10
 
 
-def left_in_cart(_known: Insight, situation: Situation) -> list[Candidate]:
+def left_in_cart(_known: Insight, situation: Situation) -> list[Candidates]:
     """The lines, newest first: 0.9^place · 2^(-age / five days). Nothing to somebody who may not be this visitor."""
     if not situation.left or not situation.own:
         return []
     recency = 0.5 ** (max(0.0, situation.cart_age_s) / HALF_LIFE_S)
     lines = situation.cart[::-1][:MOST]
-    return [Candidate(item, recency * STEP**place, Reason.ABANDONED_CART) for place, item in enumerate(lines)]
+    return [Candidates.of(Reason.ABANDONED_CART, lines, [recency * STEP**place for place in range(len(lines))])]

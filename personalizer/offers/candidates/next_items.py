@@ -2,10 +2,12 @@
 
 from typing import Final
 
+import numpy as np
+
 from personalizer.models.next_item import SOURCES, Visit
 from personalizer.offers.candidates.together import viewed_together
 from personalizer.offers.insight import Insight
-from personalizer.offers.situation import Candidate, Reason, Situation
+from personalizer.offers.situation import Candidates, Reason, Situation
 
 __all__ = ["next_items", "visit_of"]
 
@@ -14,7 +16,7 @@ MOST_VIEWED: Final = 20
 SAME_VISIT_S: Final = 2 * 3600.0  # before the newest view; what is older is another story
 VIEW, CART = 0, 1
 # Best sellers have a source of their own, and so has what was seen already.
-_PASSED_OVER: Final = frozenset((SOURCES.index("popular"), SOURCES.index("seen")))
+POPULAR, SEEN = SOURCES.index("popular"), SOURCES.index("seen")
 
 
 def visit_of(situation: Situation) -> Visit | None:
@@ -37,7 +39,7 @@ def visit_of(situation: Situation) -> Visit | None:
     return Visit.of(items, kinds, [0] * len(carted) + list(views.values()))
 
 
-def next_items(known: Insight, situation: Situation) -> list[Candidate]:
+def next_items(known: Insight, situation: Situation) -> list[Candidates]:
     """Strength is the calibrated probability that it is the next item; what the visit had already is left to others."""
     model = known.model.next_item
     if model is None:
@@ -46,12 +48,6 @@ def next_items(known: Insight, situation: Situation) -> list[Candidate]:
     if visit is None:
         return []
     ranked = model.rank(visit, MOST, situation.now_s)
-    had = set(visit.items.tolist())
-    rows = zip(
-        ranked.items.tolist(), ranked.probability.tolist(), ranked.because.tolist(), ranked.source.tolist(), strict=True
-    )
-    return [
-        Candidate(item, probability, Reason.NEXT_ITEM, because)
-        for item, probability, because, source in rows
-        if source not in _PASSED_OVER and item not in had
-    ]
+    heard = np.flatnonzero((ranked.source != POPULAR) & (ranked.source != SEEN))
+    strengths = ranked.probability[heard].astype(np.float64)
+    return [Candidates(Reason.NEXT_ITEM, ranked.items[heard], strengths, ranked.because[heard])]

@@ -4,7 +4,7 @@ import math
 from typing import Final
 
 from personalizer.offers.insight import Insight
-from personalizer.offers.situation import Candidate, Reason, Situation
+from personalizer.offers.situation import Candidates, Reason, Situation
 
 __all__ = ["EARLIEST", "due", "rebuy_s", "replenishment"]
 
@@ -33,13 +33,13 @@ def due(interval_s: float, age_s: float) -> float:
     return math.exp(-(math.log(age_s / interval_s) ** 2) / (2 * SPREAD**2))
 
 
-def replenishment(known: Insight, situation: Situation) -> list[Candidate]:
+def replenishment(known: Insight, situation: Situation) -> list[Candidates]:
     """What is due again, of what this visitor bought. Nothing to somebody who may not be this visitor."""
     if not situation.own:
         return []
-    found = []
+    found = {}
     for item, age_s in situation.bought.items():
         interval_s = rebuy_s(known, item)
         if interval_s is not None and (strength := due(interval_s, age_s)) > 0:
-            found.append(Candidate(item, strength, Reason.REPLENISHMENT))
-    return found
+            found[item] = strength
+    return [Candidates.of(Reason.REPLENISHMENT, list(found), list(found.values()))] if found else []

@@ -5,9 +5,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from personalizer.models.model import Ragged
+from personalizer.models.model import UNKNOWN, Ragged
 from personalizer.offers.insight import Insight
-from personalizer.offers.situation import Candidate, Reason, Situation
+from personalizer.offers.situation import Candidates, Reason, Situation
 
 __all__ = ["Seed", "bought_together", "seeds", "viewed_together"]
 
@@ -50,29 +50,31 @@ def seeds(situation: Situation) -> list[Seed]:
     return [Seed(item, weight) for item, weight in found.items()]
 
 
-def bought_together(known: Insight, situation: Situation) -> list[Candidate]:
+def bought_together(known: Insight, situation: Situation) -> list[Candidates]:
     """What others bought along with any of the seeds; what was only looked at counts less than what is there to stay."""
     settled = {situation.page_item, *situation.cart, *situation.bought}
     start = [seed if seed.item in settled else Seed(seed.item, seed.weight * ONLY_VIEWED) for seed in seeds(situation)]
     return _related(known.model.bought, start, Reason.BOUGHT_TOGETHER)
 
 
-def viewed_together(known: Insight, situation: Situation) -> list[Candidate]:
+def viewed_together(known: Insight, situation: Situation) -> list[Candidates]:
     """What others looked at along with them, alternatives mostly: not along with what is in the cart or bought already."""
     settled = {*situation.cart, *situation.bought}
     start = [seed for seed in seeds(situation) if seed.item not in settled or seed.item == situation.page_item]
     return _related(known.model.viewed, start, Reason.VIEWED_TOGETHER)
 
 
-def _related(relation: Ragged, start: Iterable[Seed], reason: Reason) -> list[Candidate]:
+def _related(relation: Ragged, start: Iterable[Seed], reason: Reason) -> list[Candidates]:
     """Evidence of several seeds adds up as 1 - Π(1 - weight · similarity); `because` is the seed that says most."""
-    found: dict[int, tuple[float, float, int]] = {}
+    missed, strongest, because = dict[int, float](), dict[int, float](), dict[int, int]()
     for seed in start:
         items, scores = relation.row(seed.item)
         for item, similarity in zip(items[:NEIGHBOURS].tolist(), scores[:NEIGHBOURS].tolist(), strict=True):
             strength = min(seed.weight * similarity, 0.999)
-            missed, strongest, because = found.get(item, (1.0, 0.0, -1))
-            if strength > strongest:
-                strongest, because = strength, seed.item
-            found[item] = (missed * (1 - strength), strongest, because)
-    return [Candidate(item, 1 - missed, reason, because) for item, (missed, _, because) in found.items()]
+            missed[item] = missed.get(item, 1.0) * (1 - strength)
+            if strength > strongest.get(item, 0.0):
+                strongest[item], because[item] = strength, seed.item
+    if not missed:
+        return []
+    led = [because.get(item, UNKNOWN) for item in missed]
+    return [Candidates.of(reason, list(missed), [1 - each for each in missed.values()], led)]

@@ -3,7 +3,7 @@
 from typing import Final
 
 from personalizer.offers.insight import Insight
-from personalizer.offers.situation import Candidate, Reason, Situation
+from personalizer.offers.situation import Candidates, Reason, Situation
 
 __all__ = ["viewed_not_bought"]
 
@@ -11,17 +11,13 @@ HALF_LIFE_S: Final = 3 * 24 * 3600.0
 MOST: Final = 15
 
 
-def viewed_not_bought(_known: Insight, situation: Situation) -> list[Candidate]:
-    """The more often and the more lately looked at, the stronger. Nothing to somebody who may not be this visitor."""
+def viewed_not_bought(_known: Insight, situation: Situation) -> list[Candidates]:
+    """(1 - 2^-views) · 2^(-age / three days): the more often and the more lately, the stronger.
+
+    Nothing to somebody who may not be this visitor.
+    """
     if not situation.own:
         return []
-    return [
-        Candidate(viewed.item, _interest(viewed.views, viewed.age_s), Reason.VIEWED_NOT_BOUGHT)
-        for viewed in situation.viewed[:MOST]
-        if viewed.item not in situation.bought
-    ]
-
-
-def _interest(views: int, age_s: float) -> float:
-    """(1 - 2^-views) · 2^(-age / three days)."""
-    return float((1 - 0.5**views) * 0.5 ** (age_s / HALF_LIFE_S))
+    seen = [viewed for viewed in situation.viewed[:MOST] if viewed.item not in situation.bought]
+    strengths = [(1 - 0.5**viewed.views) * 0.5 ** (viewed.age_s / HALF_LIFE_S) for viewed in seen]
+    return [Candidates.of(Reason.VIEWED_NOT_BOUGHT, [viewed.item for viewed in seen], strengths)] if seen else []

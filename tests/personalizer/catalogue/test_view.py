@@ -80,16 +80,15 @@ def test_where_the_cost_is_unknown_the_usual_margin_is_taken() -> None:
 def test_placements_are_allowed_and_forbidden() -> None:
     view = seen({"lamp": euros(10, placements=("cart",)), "rug": euros(10, excluded_placements=("cart",))})
     lamp, rug = number("lamp"), number("rug")
-    assert [bool(view.offerable(place)[lamp]) for place in ("cart", "home")] == [True, False]
-    assert [bool(view.offerable(place)[rug]) for place in ("cart", "home")] == [False, True]
-    assert view.offerable("cart") is view.offerable("cart")
-    assert seen({}).offerable("cart").all()
+    assert [view.allows(lamp, place) for place in ("cart", "home", "made-up")] == [True, False, False]
+    assert [view.allows(rug, place) for place in ("cart", "home", "made-up")] == [False, True, True]
+    assert not view.plain
+    assert seen({}).allows(lamp, "cart")
 
 
-def test_names_that_nobody_gave_to_a_placement_cost_nothing() -> None:
-    view = seen({"lamp": euros(10, placements=("cart",)), "rug": euros(10, excluded_placements=("home",))})
-    assert len({id(view.offerable(f"made-up-{n}")) for n in range(50)}) == 1
-    assert [bool(view.offerable("made-up")[number(item)]) for item in ("lamp", "rug")] == [False, True]
+def test_a_shop_of_products_without_rules_is_plain() -> None:
+    assert seen({"lamp": euros(10)}).plain
+    assert not seen({"lamp": euros(10, kind="editorial")}).plain
 
 
 def test_variants_of_one_product_share_a_number() -> None:
@@ -140,7 +139,7 @@ def test_many_items_with_rules_may_change_at_once() -> None:
     began = time.process_time()
     view = seen({entry.item_id: row for entry in facts}, model=model)
     assert time.process_time() - began < 1.5
-    assert view.offerable("cart").all()
+    assert all(view.allows(place, "cart") for place in range(8000))
 
 
 def test_a_row_in_another_currency_is_worth_what_is_usual() -> None:

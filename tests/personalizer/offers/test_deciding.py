@@ -20,7 +20,7 @@ from personalizer.offers.answer import Decision
 from personalizer.offers.asking import Asked
 from personalizer.offers.deciding import SLOW_PAUSE_S, Clocks, Decider
 from personalizer.offers.insights import Insights, own_view
-from personalizer.offers.situation import Candidate
+from personalizer.offers.situation import Candidates
 from schema.profile import LiveSession, VisitorProfile
 from tests.personalizer.planted import NOW, NOW_MS, VISITOR, planted_model, profile
 
@@ -117,7 +117,7 @@ def test_a_late_answer_goes_without_the_model_of_next_items(shelf: ModelShelf) -
 def test_a_model_that_was_slow_is_left_alone_for_a_moment(shelf: ModelShelf, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
 
-    def slow(*_: object) -> list[Candidate]:
+    def slow(*_: object) -> list[Candidates]:
         clock.now_s += 0.08
         return []
 

@@ -1,8 +1,9 @@
 """Who may be offered: each rule alone."""
 
+import numpy as np
 import pytest
 
-from personalizer.offers.eligibility import Caps, Seats, barred, due_again, substitutes, unsellable
+from personalizer.offers.eligibility import Seats, barred, caps_of, due_again, substitutes, unsellable
 from personalizer.offers.ranking import Ranked
 from personalizer.offers.situation import Reason, Situation
 from tests.personalizer.planted import NOW_MS
@@ -88,34 +89,56 @@ def test_sold_out_withdrawn_and_expired_are_not_for_sale() -> None:
             item("d", expires_ms=NOW_MS),
         ]
     )
-    assert unsellable(known, [0, 1, 2, 3], "home", NOW_S) == {1: "not_for_sale", 3: "not_for_sale"}
-    assert unsellable(known, [2], "home", NOW_S + 6) == {2: "not_for_sale"}, "the view is a moment old, the date is not"
+    assert unsellable(known, np.arange(4), "home", NOW_S) == {1: "not_for_sale", 3: "not_for_sale"}
+    assert unsellable(known, np.array([2]), "home", NOW_S + 6) == {2: "not_for_sale"}, (
+        "the view is a moment old, the date is not"
+    )
 
 
 def test_the_catalogue_says_where_a_thing_may_be_shown() -> None:
     known = shop([item("a", placements=("home",)), item("b", excluded_placements=("home",)), item("c")])
-    assert unsellable(known, [0, 1, 2], "home", NOW_S) == {1: "not_at_this_placement"}
-    assert unsellable(known, [0, 1, 2], "cart", NOW_S) == {0: "not_at_this_placement"}
+    assert unsellable(known, np.arange(3), "home", NOW_S) == {1: "not_at_this_placement"}
+    assert unsellable(known, np.arange(3), "cart", NOW_S) == {0: "not_at_this_placement"}
 
 
-def ranked(number: int, category: int = 0, reason: Reason = Reason.BEST_SELLER) -> Ranked:
-    return Ranked(number, 0.1, 1.0, 0.1, category, reason, -1)
+def test_pieces_have_no_business_at_the_till() -> None:
+    known = shop([item("guide", kind="editorial"), item("lamp"), item("sale", kind="promotion")])
+    assert unsellable(known, np.arange(3), "checkout", NOW_S) == {0: "not_at_this_placement"}
+    assert unsellable(known, np.arange(3), "home", NOW_S) == {}
 
 
-def seats(limit: int = 5, home: int = -1, there: set[int] | None = None, variants: dict[int, int] | None = None) -> Seats:
+def test_what_costs_nothing_is_compared_without_a_warning() -> None:
+    known = shop([item("a", "c", 0), item("b", "c", 0), item("c", "c", 5)], viewed=[("a", "b", "c")] * 6)
+    assert substitutes(known, Situation("x", bought={0: 60.0})) == set()
+
+
+def test_a_cart_of_a_hundred_lines_is_looked_up_once_for_each_line() -> None:
+    known = shop(
+        [item(f"i{n:03}", "c", 10) for n in range(100)], viewed=[(f"i{n:03}", f"i{n + 1:03}") for n in range(99)] * 3
+    )
+    everything = Situation("cart", cart=tuple(range(100)))
+    assert substitutes(known, everything) == substitutes(known, everything) == set(range(100))
+    assert len(known.substitutes) == 100
+
+
+def ranked(number: int, category: int = 0, reason: Reason = Reason.BEST_SELLER, variant: int = -1) -> Ranked:
+    return Ranked(number, 0.1, 1.0, 0.1, category, reason, -1, variant)
+
+
+def seats(limit: int = 5, home: int = -1, there: set[int] | None = None) -> Seats:
     brands = {number: item(str(number), brand="Lumo" if number < 20 else "") for number in range(40)}
-    return Seats(limit, home, there or set(), variants or {}, brands.__getitem__)
+    return Seats(limit, home, there or set(), brands.__getitem__)
 
 
 def test_of_a_product_one_variant_is_shown() -> None:
-    table = seats(variants={20: 3, 21: 3, 22: 4}, there={4})
-    assert [table.fits(ranked(number)) for number in (20, 21, 22)] == [True, False, False]
+    table = seats(there={4})
+    assert [table.fits(ranked(20 + n, variant=variant)) for n, variant in enumerate((3, 3, 4))] == [True, False, False]
     assert table.refused == {21: "variant_shown", 22: "variant_of_what_is_there"}
     assert table.fill(10) == [], "variants do not wait for room"
 
 
 def test_enough_of_a_category_is_enough_but_not_on_its_own_page() -> None:
-    caps = Caps(5)
+    caps = caps_of(5)
     assert caps.of_category == 3
     assert [seats().fits(ranked(20 + n)) for n in range(1)] == [True]
     for home, fit in ((-1, 3), (0, 5)):
@@ -144,7 +167,7 @@ def test_whoever_was_one_too_many_comes_when_there_is_room() -> None:
 
 
 def test_a_try_needs_no_seat_but_a_variant_of_its_own() -> None:
-    table = seats(variants={20: 3, 21: 3, 30: 5})
-    assert table.fits(ranked(20))
-    assert not table.may_try(ranked(21))
-    assert table.may_try(ranked(30))
+    table = seats()
+    assert table.fits(ranked(20, variant=3))
+    assert not table.may_try(ranked(21, variant=3))
+    assert table.may_try(ranked(30, variant=5))

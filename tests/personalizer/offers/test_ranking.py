@@ -11,14 +11,14 @@ from personalizer.offers.ranking import (
     RATES,
     SUREST,
     TYPICAL,
+    Numbers,
     Ranked,
     expected_value,
     greedy,
     loudness,
     merge,
-    weighed,
 )
-from personalizer.offers.situation import Candidate, Reason, Situation
+from personalizer.offers.situation import Candidates, Reason, Situation
 
 ALL = dict.fromkeys(Reason, 0.5)
 
@@ -32,24 +32,36 @@ def test_every_reason_has_a_rate_and_a_typical_strength() -> None:
     assert all(0 < RATES[reason] < 1 and 0 < TYPICAL[reason] <= 1 for reason in Reason)
 
 
+def plain(p_next: Numbers) -> Numbers:
+    return p_next
+
+
 def test_what_several_sources_say_adds_up() -> None:
-    found = [Candidate(1, 1.0, Reason.BEST_SELLER), Candidate(1, 0.4, Reason.BOUGHT_TOGETHER, 7)]
-    (one,) = merge(found, weighed(found, ALL, list)).values()
-    assert 1 - one.missed == pytest.approx(1 - 0.5 * 0.8)
-    assert (one.reason, one.because) == (Reason.BEST_SELLER, -1), "who says most gives the reason"
+    found = [Candidates.of(Reason.BEST_SELLER, [4, 1], [0.2, 1.0]), Candidates.of(Reason.BOUGHT_TOGETHER, [1], [0.4], [7])]
+    merged = merge(found, ALL, plain)
+    assert merged.items.tolist() == [1, 4]
+    assert (1 - merged.missed).tolist() == pytest.approx([1 - 0.5 * 0.8, 0.1])
+    assert (merged.source[0], merged.because[0]) == (0, -1), "who says most gives the reason"
 
 
-def test_who_says_nothing_is_not_heard() -> None:
-    assert merge([Candidate(1, 0.0, Reason.BEST_SELLER)], [0.0]) == {}
+def test_of_equals_who_spoke_first_gives_the_reason() -> None:
+    found = [Candidates.of(Reason.BOUGHT_TOGETHER, [1], [0.4], [7]), Candidates.of(Reason.BEST_SELLER, [1], [0.4])]
+    assert (merge(found, ALL, plain).source[0], merge(found, ALL, plain).because[0]) == (0, 7)
+
+
+def test_nobody_says_nothing() -> None:
+    assert len(merge([], ALL, plain).items) == 0
 
 
 def test_nobody_is_entirely_sure() -> None:
-    assert 1 - merge([Candidate(1, 1.0, Reason.BEST_SELLER)], [7.0])[1].missed == pytest.approx(SUREST)
+    merged = merge([Candidates.of(Reason.BEST_SELLER, [1], [1.0])], dict.fromkeys(Reason, 7.0), plain)
+    assert 1 - merged.missed[0] == pytest.approx(SUREST)
 
 
 def test_the_model_of_next_items_is_heard_through_the_learned_curve() -> None:
-    found = [Candidate(1, 0.3, Reason.NEXT_ITEM), Candidate(2, 0.4, Reason.BEST_SELLER)]
-    assert weighed(found, ALL, lambda p_next: [10 * p for p in p_next]) == [1.5, 0.2]
+    found = [Candidates.of(Reason.NEXT_ITEM, [1], [0.03]), Candidates.of(Reason.BEST_SELLER, [2], [0.4])]
+    merged = merge(found, ALL, lambda p_next: 10 * p_next)
+    assert (1 - merged.missed).tolist() == pytest.approx([0.15, 0.2])
 
 
 def test_purposes_change_how_loud_a_source_is() -> None:

@@ -72,6 +72,13 @@ def test_the_page_has_a_category_by_its_item_or_by_name() -> None:
     assert seen(None, "category", category="ghosts").page_category == UNKNOWN
 
 
+def test_interests_are_the_categories_of_the_page_the_cart_and_the_views_each_once() -> None:
+    who = profile(viewed=["case", "torch", "lamp"], cart=["lamp", "phone"])
+    names = [MODEL.categories[category].decode() for category in seen(who, item_id="rug").interests]
+    assert names == ["floors", "phones", "light"]
+    assert seen(profile(viewed=["ghost"])).interests == ()
+
+
 def test_the_newest_purchase_of_an_item_counts() -> None:
     who = profile(bought=["rug"])
     who.orders += profile(bought=["rug", "lamp"]).orders

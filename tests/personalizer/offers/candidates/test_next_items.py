@@ -11,7 +11,7 @@ from personalizer.offers.candidates.next_items import next_items, visit_of
 from personalizer.offers.insight import Insight
 from personalizer.offers.situation import Reason, Situation, Viewed
 from tests.personalizer.planted import ITEMS, VIEWED
-from tests.personalizer.shops import planted_shop
+from tests.personalizer.shops import planted_shop, told
 
 BULB, CASE, LAMP, PHONE, RUG, TORCH = range(6)
 
@@ -52,7 +52,7 @@ def test_without_a_visit_there_is_nothing_to_go_on_from(known: Insight) -> None:
 
 
 def test_finds_what_others_went_on_to(known: Insight) -> None:
-    found = next_items(known, Situation("home", viewed=(Viewed(LAMP, 1, 5),)))
+    found = told(next_items(known, Situation("home", viewed=(Viewed(LAMP, 1, 5),))))
     best = max(found, key=lambda entry: entry.strength)
     assert (best.item, best.reason, best.because) == (TORCH, Reason.NEXT_ITEM, LAMP)
     assert LAMP not in {entry.item for entry in found}, "what was seen has a source of its own"
@@ -60,5 +60,5 @@ def test_finds_what_others_went_on_to(known: Insight) -> None:
 
 
 def test_without_a_model_of_next_items_what_is_looked_at_together_stands_in() -> None:
-    found = next_items(planted_shop(), Situation("home", viewed=(Viewed(LAMP, 1, 5),)))
+    found = told(next_items(planted_shop(), Situation("home", viewed=(Viewed(LAMP, 1, 5),))))
     assert (found[0].item, found[0].reason) == (TORCH, Reason.VIEWED_TOGETHER)

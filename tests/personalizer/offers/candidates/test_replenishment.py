@@ -6,7 +6,7 @@ import pytest
 
 from personalizer.offers.candidates.replenishment import due, rebuy_s, replenishment
 from personalizer.offers.situation import Situation
-from tests.personalizer.shops import item, shop
+from tests.personalizer.shops import item, shop, told
 
 DAY = 86_400.0
 KNOWN = shop([item("beans"), item("oil", consumable=True), item("pot")], rebuy_days={"beans": 30})
@@ -31,7 +31,7 @@ def test_late_is_less_due_by_the_ratio() -> None:
 
 def test_only_what_is_due_is_offered_again() -> None:
     bought = {BEANS: 31 * DAY, OIL: 2 * DAY, POT: 31 * DAY}
-    assert [entry.item for entry in replenishment(KNOWN, Situation("home", bought=bought))] == [BEANS]
+    assert [entry.item for entry in told(replenishment(KNOWN, Situation("home", bought=bought)))] == [BEANS]
 
 
 def test_nobody_else_is_told_what_was_bought() -> None:

@@ -1,17 +1,20 @@
 """Best sellers of what is looked at, then of the shop."""
 
-from personalizer.offers.candidates.sellers import best_sellers, categories_of_interest
-from personalizer.offers.situation import Reason, Situation, Viewed
+from personalizer.offers.candidates.sellers import best_sellers
+from personalizer.offers.situation import Reason, Situation
 from tests.personalizer.planted import ITEMS
-from tests.personalizer.shops import planted_shop
+from tests.personalizer.shops import planted_shop, told
 
 KNOWN = planted_shop()
 MODEL = KNOWN.model
-BULB, CASE, LAMP, PHONE, RUG, TORCH = range(6)
+
+
+def category(name: str) -> int:
+    return MODEL.categories.tolist().index(name.encode())
 
 
 def names(situation: Situation, reason: Reason) -> list[str]:
-    found = [entry for entry in best_sellers(KNOWN, situation) if entry.reason is reason]
+    found = [entry for entry in told(best_sellers(KNOWN, situation)) if entry.reason is reason]
     return [ITEMS[entry.item] for entry in sorted(found, key=lambda entry: -entry.strength)]
 
 
@@ -21,17 +24,17 @@ def test_without_anything_known_the_shops_best_come() -> None:
 
 
 def test_the_category_that_is_looked_at_has_its_own() -> None:
-    looking = Situation("home", viewed=(Viewed(PHONE, 1, 0),))
+    looking = Situation("home", interests=(category("phones"),))
     assert names(looking, Reason.CATEGORY_BEST_SELLER) == ["phone", "case"]
 
 
 def test_a_page_of_a_category_has_its_best() -> None:
-    page = Situation("category", page_category=MODEL.categories.tolist().index(b"light"))
+    page = Situation("category", page_category=category("light"), interests=(category("light"),))
     assert names(page, Reason.CATEGORY_BEST_SELLER) == ["lamp", "bulb", "torch"]
 
 
 def test_the_first_category_counts_more_and_all_stay_within_bounds() -> None:
-    found = best_sellers(KNOWN, Situation("home", page_category=1, viewed=(Viewed(PHONE, 1, 0),)))
+    found = told(best_sellers(KNOWN, Situation("home", page_category=1, interests=(1, category("phones")))))
     of_category = [entry.strength for entry in found if entry.reason is Reason.CATEGORY_BEST_SELLER]
     assert of_category[0] == 1.0
     assert max(of_category[3:]) == 0.7
@@ -40,7 +43,7 @@ def test_the_first_category_counts_more_and_all_stay_within_bounds() -> None:
 
 def test_a_page_that_is_about_something_wants_less_of_the_rest() -> None:
     anywhere, here = (
-        max(entry.strength for entry in best_sellers(KNOWN, situation) if entry.reason is Reason.BEST_SELLER)
+        max(entry.strength for entry in told(best_sellers(KNOWN, situation)) if entry.reason is Reason.BEST_SELLER)
         for situation in (Situation("home"), Situation("category", page_category=1))
     )
     assert here < anywhere / 2
@@ -49,11 +52,3 @@ def test_a_page_that_is_about_something_wants_less_of_the_rest() -> None:
 def test_lists_are_made_once() -> None:
     first, second = (best_sellers(KNOWN, Situation("home")) for _ in range(2))
     assert all(one is other for one, other in zip(first, second, strict=True))
-
-
-def test_categories_come_in_the_order_of_interest_each_once() -> None:
-    floors = MODEL.categories.tolist().index(b"floors")
-    seen = (Viewed(LAMP, 1, 0), Viewed(TORCH, 1, 0), Viewed(CASE, 1, 0))
-    situation = Situation("home", RUG, page_category=floors, cart=(PHONE,), viewed=seen)
-    found = [MODEL.categories[category].decode() for category in categories_of_interest(MODEL, situation)]
-    assert found == ["floors", "phones", "light"]

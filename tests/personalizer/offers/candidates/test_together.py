@@ -3,21 +3,22 @@
 import pytest
 
 from personalizer.offers.candidates.together import bought_together, seeds, viewed_together
-from personalizer.offers.situation import Candidate, Reason, Situation, Viewed
+from personalizer.offers.situation import Candidates, Reason, Situation, Viewed
 from tests.personalizer.planted import ITEMS
-from tests.personalizer.shops import planted_shop
+from tests.personalizer.shops import Told, planted_shop, told
 
 KNOWN = planted_shop()
 BULB, CASE, LAMP, PHONE, RUG, TORCH = range(6)
 
 
-def by_item(found: list[Candidate]) -> dict[int, Candidate]:
-    assert len({entry.item for entry in found}) == len(found), "each item once"
-    return {entry.item: entry for entry in found}
+def by_item(found: list[Candidates]) -> dict[int, Told]:
+    entries = told(found)
+    assert len({entry.item for entry in entries}) == len(entries), "each item once"
+    return {entry.item: entry for entry in entries}
 
 
 def test_a_planted_companion_is_the_strongest() -> None:
-    best = max(bought_together(KNOWN, Situation("cart", cart=(LAMP,))), key=lambda entry: entry.strength)
+    best = max(told(bought_together(KNOWN, Situation("cart", cart=(LAMP,)))), key=lambda entry: entry.strength)
     assert (ITEMS[best.item], best.reason, best.because) == ("bulb", Reason.BOUGHT_TOGETHER, LAMP)
 
 

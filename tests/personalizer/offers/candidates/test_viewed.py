@@ -2,13 +2,13 @@
 
 from personalizer.offers.candidates.viewed import viewed_not_bought
 from personalizer.offers.situation import Reason, Situation, Viewed
-from tests.personalizer.shops import planted_shop
+from tests.personalizer.shops import planted_shop, told
 
 KNOWN = planted_shop()
 
 
 def items(*viewed: Viewed, **more: object) -> list[int]:
-    found = viewed_not_bought(KNOWN, Situation("home", viewed=viewed, **more))  # type: ignore[arg-type]
+    found = told(viewed_not_bought(KNOWN, Situation("home", viewed=viewed, **more)))  # type: ignore[arg-type]
     return [entry.item for entry in sorted(found, key=lambda entry: -entry.strength)]
 
 
@@ -21,8 +21,8 @@ def test_more_and_later_looks_stand_higher() -> None:
 
 
 def test_strength_by_hand() -> None:
-    found = viewed_not_bought(KNOWN, Situation("home", viewed=(Viewed(1, 2, 3 * 86_400),)))
-    assert (found[0].strength, found[0].reason) == (0.375, Reason.VIEWED_NOT_BOUGHT)  # (1 - 1/4) / 2
+    (found,) = told(viewed_not_bought(KNOWN, Situation("home", viewed=(Viewed(1, 2, 3 * 86_400),))))
+    assert (found.strength, found.reason) == (0.375, Reason.VIEWED_NOT_BOUGHT)  # (1 - 1/4) / 2
 
 
 def test_nothing_is_told_to_somebody_else() -> None:
