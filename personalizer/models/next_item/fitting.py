@@ -16,7 +16,7 @@ from personalizer.models.next_item.calibration import Calibration, calibrate, ex
 from personalizer.models.next_item.evidence import Knobs
 from personalizer.models.next_item.examples import Examples, Moments, examples, moments, places
 from personalizer.models.next_item.features import CANDIDATES, FEATURES
-from personalizer.models.next_item.trees import Trees, no_trees, of_dump, predict
+from personalizer.models.next_item.trees import Trees, new_bench, no_trees, of_dump, predict
 
 __all__ = ["Learned", "learn"]
 
@@ -149,9 +149,9 @@ def _checked(knobs: Knobs, made: Examples, seen: Examples, seed: int, progress: 
     by_blend = np.log(np.maximum(blend, 1e-9)).astype(np.float32)
     trees = grown(made, seed)
     by_trees = np.empty(len(seen.rows), np.float32)
-    predict(trees, seen.rows, by_trees)
+    predict(trees, seen.rows, new_bench(seen.rows.shape[1]), by_trees)
     blend_quality, trees_quality = _quality(found_places(by_blend, seen)), _quality(found_places(by_trees, seen))
-    better = len(trees.roots) > 0 and sum(trees_quality) > sum(blend_quality)
+    better = len(trees.leaves) > 0 and sum(trees_quality) > sum(blend_quality)
     scores = by_trees if better else by_blend
     about = {
         "checked_moments": len(seen.sizes), "learned_moments": int((made.sizes > 0).sum()), "knobs": knobs._asdict(),

@@ -21,7 +21,7 @@ from personalizer.models.next_item.evidence import (
 )
 from personalizer.models.next_item.features import CANDIDATES, FEATURES, features, items_type
 from personalizer.models.next_item.index import strongest
-from personalizer.models.next_item.trees import score, trees_type
+from personalizer.models.next_item.trees import BLOCK, Bench, new_bench, score, trees_type
 from personalizer.models.next_item.visit import ALIKE, NEARBY, POPULAR, SEEN
 
 __all__ = ["MOST", "Room", "new_room", "rank"]
@@ -43,6 +43,8 @@ class Room(NamedTuple):
 
     scratch: Scratch
     rows: NDArray[np.float32]
+    bench: Bench
+    values: NDArray[np.float32]
     scores: NDArray[np.float32]
     order: NDArray[np.int64]
     found: Found
@@ -52,21 +54,25 @@ def new_room(n_items: int) -> Room:
     """Room for a shop of so many items."""
     found = Found(np.zeros(MOST, np.int32), np.zeros(MOST, np.float32), np.zeros(MOST, np.int32), np.zeros(MOST, np.uint8))
     rows = np.zeros((CANDIDATES, len(FEATURES)), np.float32)
-    return Room(new_scratch(n_items), rows, np.zeros(CANDIDATES, np.float32), np.zeros(CANDIDATES, np.int64), found)
+    values, scores = np.zeros(CANDIDATES, np.float32), np.zeros(CANDIDATES, np.float32)
+    return Room(
+        new_scratch(n_items), rows, new_bench(len(FEATURES)), values, scores, np.zeros(CANDIDATES, np.int64), found
+    )  # fmt: skip
 
 
 @inner
 def _score_all(items, trees, distinct, size, room):  # type: ignore[no-untyped-def]
     """Scores of the candidates, best first, into room.scores, and the places that they had into room.order."""
     scratch = room.scratch
-    if len(trees.roots):
+    if len(trees.leaves):
         features(items, scratch, distinct, size, room.rows)
+        for begin in range(0, size, BLOCK):
+            score(trees, room.rows, begin, min(BLOCK, size - begin), room.bench, room.values)
+    else:
+        for place in range(size):
+            room.values[place] = np.log(max(scratch.keys[scratch.kept[place]], np.float32(1e-9)))
     for place in range(size):
-        if len(trees.roots):
-            value = score(trees, room.rows, place)
-        else:
-            value = np.log(max(scratch.keys[scratch.kept[place]], np.float32(1e-9)))
-        where = place
+        value, where = room.values[place], place
         while where and room.scores[where - 1] < value:
             room.scores[where], room.order[where] = room.scores[where - 1], room.order[where - 1]
             where -= 1

@@ -1,75 +1,108 @@
-"""Boosted trees as flat arrays: scored without the library that learned them."""
+"""Boosted trees as flat arrays: scored without the library that learned them, a hundred rows at a time.
+
+Going down a tree is a guess of the processor at every node, and half of them are wrong. Here nothing is guessed: every node
+of a tree is asked of every row, and takes the leaves from the row that lie on the side where it does not belong; the first
+leaf that is left is the row's (QuickScorer: Lucchese et al., SIGIR 2015; many rows at once: the same, SIGIR 2016).
+"""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numba.cpython.unsafe import numbers as bits
 from numpy.typing import NDArray
 
 from personalizer.models.next_item.compiled import array_of, entry, inner, still, type_of
 
-__all__ = ["Trees", "no_trees", "of_dump", "predict", "score", "trees_type"]
+__all__ = ["BLOCK", "MOST_LEAVES", "Bench", "Trees", "new_bench", "no_trees", "of_dump", "predict", "score", "trees_type"]
+
+MOST_LEAVES: Final = 32  # of a tree: one bit each
+BLOCK: Final = 100  # rows that are scored together
+ALL: Final = 2**MOST_LEAVES - 1
+first_bit: Final[Any] = bits.trailing_zeros
 
 
 class Trees(NamedTuple):
-    """The nodes of all trees; all but roots of shape (nodes,). A row goes left where its feature is at most the threshold.
+    """Leaves are numbered from left to right. A row is right of a node where its feature is above the threshold.
 
-    roots: int32 (trees,). feature: int16, -1 in a leaf. threshold: float32; the value of a leaf. left, right: int32.
+    starts: int32 (trees + 1,), where the nodes of each tree begin. feature: int16, threshold: float32, left_for: uint32, all
+    (nodes,); left_for: a bit for each leaf that a row to the right of the node may still fall into. leaves: float32 (trees,
+    MOST_LEAVES), their values.
     """
 
-    roots: NDArray[np.int32]
+    starts: NDArray[np.int32]
     feature: NDArray[np.int16]
     threshold: NDArray[np.float32]
-    left: NDArray[np.int32]
-    right: NDArray[np.int32]
+    left_for: NDArray[np.uint32]
+    leaves: NDArray[np.float32]
 
     def sound(self, n_features: int) -> bool:
-        """True when every way through a tree stays inside the arrays and ends: children stand behind their parents."""
-        nodes = len(self.feature)
-        here = np.arange(nodes)
-        inside = self.feature >= 0
+        """True when scoring stays inside the arrays: the last leaf is left to everybody, so each row falls into one."""
+        nodes, trees = len(self.feature), len(self.starts) - 1
         return bool(
-            self.threshold.shape == self.left.shape == self.right.shape == (nodes,)
-            and ((self.roots >= 0) & (self.roots < nodes)).all()
-            and (self.feature < n_features).all()
+            self.threshold.shape == self.left_for.shape == (nodes,)
+            and self.leaves.shape == (trees, MOST_LEAVES)
+            and self.starts[0] == 0
+            and self.starts[-1] == nodes
+            and (np.diff(self.starts) >= 0).all()
+            and ((self.feature >= 0) & (self.feature < n_features)).all()
+            and (self.left_for >> np.uint32(MOST_LEAVES - 1) == 1).all()
             and np.isfinite(self.threshold).all()
-            and ((self.left > here) & (self.left < nodes) | ~inside).all()
-            and ((self.right > here) & (self.right < nodes) | ~inside).all()
+            and np.isfinite(self.leaves).all()
         )
+
+
+class Bench(NamedTuple):
+    """Where rows are scored. columns: float32 (features, BLOCK). left: uint32 (BLOCK,), a bit for each leaf that is left."""
+
+    columns: NDArray[np.float32]
+    left: NDArray[np.uint32]
+
+
+def new_bench(n_features: int) -> Bench:
+    """Room for a block of rows."""
+    return Bench(np.zeros((n_features, BLOCK), np.float32), np.zeros(BLOCK, np.uint32))
 
 
 def no_trees() -> Trees:
     """None at all: every row scores 0."""
-    return _of_nodes([], [])
+    return _of_trees([])
 
 
 def trees_type() -> object:
     return type_of(no_trees())
 
 
+Wall = tuple[int, float, int]  # feature, threshold, left_for
+
+
 def of_dump(dump: dict[str, Any]) -> Trees:
     """The trees of LightGBM's dump_model(). Every feature must be a plain number, never missing.
 
-    Features are float32, so a threshold is rounded down to the next float32: no float32 lies between the two.
+    Features are float32, so a threshold is rounded down to the next float32: no float32 lies between the two. ValueError
+    when a tree has more than MOST_LEAVES leaves.
     """
-    roots: list[int] = []
-    nodes: list[tuple[int, float, int, int]] = []
+    found: list[tuple[list[Wall], list[float]]] = []
     for tree in dump["tree_info"]:
-        roots.append(len(nodes))
-        _append(tree["tree_structure"], nodes)
-    return _of_nodes(roots, nodes)
+        walls: list[Wall] = []
+        leaves: list[float] = []
+        _walk(tree["tree_structure"], walls, leaves)
+        if len(leaves) > MOST_LEAVES:
+            raise ValueError(f"a tree: expected at most {MOST_LEAVES} leaves, got {len(leaves)}")
+        found.append((walls, leaves))
+    return _of_trees(found)
 
 
-def _append(node: dict[str, Any], nodes: list[tuple[int, float, int, int]]) -> int:
-    here = len(nodes)
-    if "leaf_value" in node and "split_feature" not in node:
-        nodes.append((-1, float(np.float32(node["leaf_value"])), 0, 0))
-        return here
-    nodes.append((0, 0.0, 0, 0))
-    left = _append(node["left_child"], nodes)
-    right = _append(node["right_child"], nodes)
-    nodes[here] = (node["split_feature"], _rounded_down(node["threshold"]), left, right)
-    return here
+def _walk(node: dict[str, Any], walls: list[Wall], leaves: list[float]) -> None:
+    """Add the node's walls and leaves, from left to right."""
+    if "split_feature" not in node:
+        leaves.append(float(np.float32(node["leaf_value"])))
+        return
+    first = len(leaves)
+    _walk(node["left_child"], walls, leaves)
+    on_the_left = (1 << len(leaves)) - (1 << first)
+    walls.append((node["split_feature"], _rounded_down(node["threshold"]), ALL & ~on_the_left))
+    _walk(node["right_child"], walls, leaves)
 
 
 def _rounded_down(threshold: float) -> float:
@@ -78,27 +111,41 @@ def _rounded_down(threshold: float) -> float:
     return float(near) if float(near) <= threshold else float(np.nextafter(near, np.float32(-np.inf)))
 
 
-def _of_nodes(roots: Sequence[int], nodes: Sequence[tuple[int, float, int, int]]) -> Trees:
-    columns = list(zip(*nodes, strict=True)) if nodes else [()] * 4
-    kinds = (np.int16, np.float32, np.int32, np.int32)
-    return Trees(still(np.array(roots, np.int32)), *(still(np.array(c, k)) for c, k in zip(columns, kinds, strict=True)))
+def _of_trees(trees: Sequence[tuple[list[Wall], list[float]]]) -> Trees:
+    walls = [wall for of_tree, _ in trees for wall in of_tree]
+    starts = np.cumsum([0, *(len(of_tree) for of_tree, _ in trees)], dtype=np.int32)
+    leaves = np.zeros((len(trees), MOST_LEAVES), np.float32)
+    for row, (_, values) in zip(leaves, trees, strict=True):
+        row[: len(values)] = values
+    feature, threshold, left_for = zip(*walls, strict=True) if walls else ((), (), ())
+    return Trees(
+        still(starts), still(np.array(feature, np.int16)), still(np.array(threshold, np.float32)),
+        still(np.array(left_for, np.uint32)), still(leaves),
+    )  # fmt: skip
 
 
 @inner
-def score(trees, rows, at):  # type: ignore[no-untyped-def]
-    """The sum of the leaves that one of the rows of features falls into."""
-    roots, feature, threshold, left, right = trees.roots, trees.feature, trees.threshold, trees.left, trees.right
-    total = np.float32(0)
-    for tree in range(len(roots)):
-        node = roots[tree]
-        while feature[node] >= 0:
-            node = left[node] if rows[at, feature[node]] <= threshold[node] else right[node]
-        total += threshold[node]
-    return total
+def score(trees, rows, begin, size, bench, scores):  # type: ignore[no-untyped-def]
+    """The sums of the leaves that rows[begin : begin + size], BLOCK at most, fall into, into the same places of scores."""
+    columns, left = bench.columns, bench.left
+    for at in range(size):
+        scores[begin + at] = 0
+        for number in range(rows.shape[1]):
+            columns[number, at] = rows[begin + at, number]
+    for tree in range(len(trees.starts) - 1):
+        for at in range(size):
+            left[at] = np.uint32(ALL)
+        for node in range(trees.starts[tree], trees.starts[tree + 1]):
+            column, threshold, left_for = columns[trees.feature[node]], trees.threshold[node], trees.left_for[node]
+            # Without a branch: the compiler makes one instruction of eight rows or more.
+            for at in range(size):
+                left[at] &= left_for if column[at] > threshold else np.uint32(ALL)
+        for at in range(size):
+            scores[begin + at] += trees.leaves[tree, first_bit(left[at])]
 
 
-@entry(lambda: (trees_type(), array_of("f4", 2), array_of("f4", changed=True)))
-def predict(trees, rows, scores):  # type: ignore[no-untyped-def]
+@entry(lambda: (trees_type(), array_of("f4", 2), type_of(new_bench(1)), array_of("f4", changed=True)))
+def predict(trees, rows, bench, scores):  # type: ignore[no-untyped-def]
     """The score of each row, float32 (n, features), into `scores`."""
-    for at in range(len(rows)):
-        scores[at] = score(trees, rows, at)
+    for begin in range(0, len(rows), BLOCK):
+        score(trees, rows, begin, min(BLOCK, len(rows) - begin), bench, scores)

@@ -35,7 +35,7 @@ def _compiled() -> None:
 def test_too_few_sessions_leave_the_defaults() -> None:
     found = learn(chains(30, 1), 31, None, 1, silent)
     assert found.knobs == Knobs()
-    assert len(found.trees.roots) == 0
+    assert len(found.trees.leaves) == 0
     assert found.about["ranked_by"] == "blend"
 
 
@@ -50,7 +50,7 @@ def test_trees_are_used_where_they_rank_better_and_the_meta_says_how_well() -> N
     found = learn(chains(600, 3), 31, None, 1, lambda _step, done: steps.append(done))
     about = found.about
     assert steps == sorted(steps)
-    assert about["ranked_by"] == ("trees" if len(found.trees.roots) else "blend")
+    assert about["ranked_by"] == ("trees" if len(found.trees.leaves) else "blend")
     assert about["trees"]["mrr@20"] > 0.7
     assert (about["ranked_by"] == "trees") == (sum(about["trees"].values()) > sum(about["blend"].values()))
     assert 0 <= about["calibration_error"] < 0.05
@@ -67,4 +67,4 @@ def test_places_are_by_score_and_ties_by_the_blend() -> None:
 
 def test_without_examples_there_are_no_trees() -> None:
     nothing = Examples(np.zeros((0, len(FEATURES)), np.float32), np.zeros(0, np.uint8), np.zeros(0, np.int32))
-    assert len(grown(nothing, 1).roots) == 0
+    assert len(grown(nothing, 1).leaves) == 0

@@ -1,17 +1,19 @@
 """Flat trees score as the library that grew them."""
 
+from typing import Any
+
 import lightgbm
 import numpy as np
 import pytest
 
 from personalizer.models.next_item.compiled import still, warm
-from personalizer.models.next_item.trees import Trees, no_trees, of_dump, predict
+from personalizer.models.next_item.trees import BLOCK, MOST_LEAVES, Trees, new_bench, no_trees, of_dump, predict
 
 
 def scores(trees: Trees, rows: np.ndarray) -> np.ndarray:
     warm()
     found = np.full(len(rows), np.nan, np.float32)
-    predict(trees, still(rows, np.float32), found)
+    predict(trees, still(rows, np.float32), new_bench(rows.shape[1]), found)
     return found
 
 
@@ -29,7 +31,7 @@ def grown() -> tuple[Trees, np.ndarray, np.ndarray]:
 
 def test_scores_are_those_of_lightgbm(grown: tuple[Trees, np.ndarray, np.ndarray]) -> None:
     trees, rows, expected = grown
-    assert len(trees.roots) == 40
+    assert len(trees.leaves) == 40
     assert np.abs(scores(trees, rows) - expected).max() < 1e-5
     assert trees.sound(5)
 
@@ -53,12 +55,45 @@ def test_no_trees_score_nothing() -> None:
 def test_trees_that_lead_astray_are_not_sound(grown: tuple[Trees, np.ndarray, np.ndarray]) -> None:
     trees = grown[0]
     assert not trees.sound(2)  # they ask for features that nobody has
-    inside = int(np.flatnonzero(trees.feature >= 0)[3])
-    for name in ("left", "right"):
-        for wrong in (inside, len(trees.feature), -1):  # in a circle, outside
-            array = getattr(trees, name).copy()
-            array[inside] = wrong
-            assert not trees._replace(**{name: array}).sound(5)
-    assert not trees._replace(roots=trees.roots + len(trees.feature)).sound(5)
-    assert not trees._replace(threshold=trees.threshold * np.nan).sound(5)
-    assert not trees._replace(threshold=trees.threshold[1:]).sound(5)
+    nobody = trees.left_for.copy()
+    nobody[3] &= np.uint32(2**31 - 1)  # a row may be left without a leaf
+    backwards = trees.starts.copy()
+    backwards[1] = backwards[2] + 1
+    for wrong in (
+        trees._replace(left_for=nobody),
+        trees._replace(starts=backwards),
+        trees._replace(starts=trees.starts + 1),
+        trees._replace(starts=trees.starts[:-1]),
+        trees._replace(feature=trees.feature - 1),
+        trees._replace(threshold=trees.threshold * np.nan),
+        trees._replace(threshold=trees.threshold[1:]),
+        trees._replace(leaves=trees.leaves[:, 1:]),
+        trees._replace(leaves=trees.leaves * np.nan),
+    ):
+        assert not wrong.sound(5)
+
+
+@pytest.mark.parametrize("rows", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
+def test_any_number_of_rows(grown: tuple[Trees, np.ndarray, np.ndarray], rows: int) -> None:
+    trees, given, expected = grown
+    assert scores(trees, given[:rows]) == pytest.approx(expected[:rows], abs=1e-5)
+
+
+def chain(leaves: int, side: str) -> dict[str, Any]:
+    """A tree that is as deep as one of so many leaves can be: leaf n for values in (n - 1, n], from below or above."""
+    node: dict[str, Any] = {"leaf_value": float(leaves - 1 if side == "right_child" else 0)}
+    other = "left_child" if side == "right_child" else "right_child"
+    for number in reversed(range(leaves - 1)) if side == "right_child" else range(leaves - 1):
+        leaf = {"leaf_value": float(number if side == "right_child" else number + 1)}
+        node = {"split_feature": 0, "threshold": float(number), side: node, other: leaf}
+    return {"tree_info": [{"tree_structure": node}]}
+
+
+@pytest.mark.parametrize("side", ["left_child", "right_child"])
+def test_as_many_leaves_as_there_are_bits_and_no_more(side: str) -> None:
+    trees = of_dump(chain(MOST_LEAVES, side))
+    assert trees.sound(1)
+    rows = np.arange(-3, MOST_LEAVES + 3)[:, None] - 0.5
+    assert scores(trees, rows).tolist() == np.clip(np.arange(-3, MOST_LEAVES + 3), 0, MOST_LEAVES - 1).tolist()
+    with pytest.raises(ValueError, match="at most 32 leaves, got 33"):
+        of_dump(chain(MOST_LEAVES + 1, side))
