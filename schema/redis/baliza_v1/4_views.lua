@@ -6,6 +6,10 @@
 
 local ROW = '^\1%zi(.-)%zc(.-)%zn(.-)%zx(.-)%zp(.-)%zt(.-)%zv(.*)$'
 
+-- Small numbers as text: to write one out takes longer than to find an item.
+local WRITTEN = {}
+for number = 1, 99 do WRITTEN[number] = number .. '' end
+
 -- Categories are one text too, of \0c, name, \0n and count. The latest stand last, so that a full list forgets what was left
 -- longest ago. named: '\0c' .. name .. '\0n'
 local function count_category(v, named)
@@ -20,7 +24,7 @@ local function count_category(v, named)
   else
     v[CATEGORIES] = v[CATEGORIES] + 1
   end
-  v[COUNTS] = counts .. named .. count
+  v[COUNTS] = counts .. named .. (WRITTEN[count] or count)
 end
 
 -- The row of an item that was viewed before, its time, and how often it was viewed now.
@@ -58,7 +62,7 @@ local function keep_viewed(v, id, row, t)
     v[VIEWED] = v[VIEWED] + 1
   end
   if t >= v[VIEWED_AT] then
-    rows, v[VIEWED_AT] = rows .. row .. views, t
+    rows, v[VIEWED_AT] = rows .. row .. (WRITTEN[views] or views), t
   else
     local at = place_by_time(rows, t)
     rows = sub(rows, 1, at - 1) .. row .. views .. sub(rows, at)
