@@ -1,36 +1,31 @@
 """The catalogue over HTTP, for shops' servers: PUT a whole feed, POST some items, read, delete. Secret key only."""
 
-import time
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, request
 from msgspec import structs
 
-from baliza import stores
 from baliza.errors import BadRequest, NotFound
 from baliza.http import int_argument, json_answer, site_of_secret
-from baliza.lease import Lease
 from baliza.settings import Settings
-from baliza.sites import Site, SiteRegistry
+from baliza.sites import SiteRegistry
 from baliza.stores import RedisClient
-from personalizer.catalogue.feeds import FORMATS, FeedFormat, Source, opened, rows_of, sniffed
-from personalizer.catalogue.importing import LEASE_MS, Importer, Mode
+from personalizer.catalogue.apart import SMALL, Order, take, take_apart
+from personalizer.catalogue.feeds import FORMATS, FeedFormat
+from personalizer.catalogue.importing import Mode, importer_of
 from personalizer.catalogue.item import decode_item
 from personalizer.catalogue.overlap import overlap
 from personalizer.catalogue.shown import shown
 from personalizer.catalogue.store import CatalogueStore
 from personalizer.models.store import ModelStore
-from schema import keys
 
-__all__ = ["PATH", "add_catalogue_routes", "importer_of"]
+__all__ = ["PATH", "add_catalogue_routes"]
 
 PATH: Final = "/v1/catalogue"
-MIB: Final = 1024 * 1024
 # What a Content-Type says for sure. XML and text are looked at: shops call them all sorts of things.
 FORMAT_OF_TYPE: Final[dict[str, FeedFormat]] = {
     "application/json": "json",
@@ -39,18 +34,6 @@ FORMAT_OF_TYPE: Final[dict[str, FeedFormat]] = {
     "text/tab-separated-values": "tsv",
     "text/csv": "csv",
 }
-
-
-def importer_of(redis: RedisClient, settings: Settings, site: Site, now_ms: Callable[[], int]) -> Importer:
-    """What takes feeds of this site into this store."""
-
-    def confirm(partitions: Iterable[int]) -> None:
-        stores.wait_for_replicas(redis, settings, [keys.tag(partition) for partition in partitions])
-
-    lease = Lease(redis, f"catalogue-{site.name}", str(uuid.uuid4()), time.monotonic, LEASE_MS)
-    folder = settings.data_dir if settings.data_dir.is_dir() else None
-    store = CatalogueStore(redis, settings.partitions)
-    return Importer(store, site.name, ZoneInfo(site.timezone), lease, confirm, now_ms, folder)
 
 
 def add_catalogue_routes(
@@ -75,9 +58,11 @@ class _Catalogue:
     def take(self, mode: Mode) -> Response:
         site = site_of_secret(self.registry())
         dry_run, force = _flag("dry_run"), _flag("force")
-        stream = opened(request.stream, self.settings.catalogue_max_mb * MIB)  # type: ignore[arg-type]
-        rows = rows_of(stream, _format(stream))
-        report = importer_of(self.redis, self.settings, site, self.now_ms).run(rows, mode, dry_run=dry_run, force=force)
+        order, feed = Order(site.name, mode, _format(), dry_run, force), request.get_data(cache=False)
+        if len(feed) <= SMALL:
+            report = take(self.redis, self.settings, site, order, BytesIO(feed), self.now_ms)
+        else:
+            report = take_apart(self.settings, order, feed)
         if mode == "replace" and not dry_run:
             found = overlap(self._store(), ModelStore(self.settings.model_dir), site.name)
             report = structs.replace(report, warning=found.warning if found else "")
@@ -127,14 +112,14 @@ def _flag(name: str) -> bool:
     return given == "1"
 
 
-def _format(stream: Source) -> FeedFormat:
-    """As the query says, else the Content-Type, else what the feed looks like."""
+def _format() -> FeedFormat | None:
+    """As the query says, else the Content-Type; None when only the feed's looks can tell."""
     asked = request.args.get("format")
     if asked is not None:
         if asked not in FORMATS:
             raise BadRequest(f"format: expected one of {', '.join(FORMATS)}, got {asked[:50]!r}")
         return asked  # type: ignore[return-value]
-    return FORMAT_OF_TYPE.get(request.mimetype) or sniffed(stream)
+    return FORMAT_OF_TYPE.get(request.mimetype)
 
 
 def _place(cursor: str, partitions: int) -> tuple[int, int]:

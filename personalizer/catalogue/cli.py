@@ -17,9 +17,8 @@ from baliza.errors import BadRequest, NotFound
 from baliza.settings import Settings, load_settings
 from baliza.sites import Site, load_sites
 from baliza.stores import RedisClient, call
-from personalizer.catalogue.app import importer_of
 from personalizer.catalogue.feeds import FORMATS, opened, rows_of, sniffed
-from personalizer.catalogue.importing import Importer, Report
+from personalizer.catalogue.importing import Importer, Report, importer_of
 from personalizer.catalogue.item import decode_item
 from personalizer.catalogue.overlap import overlap
 from personalizer.catalogue.shown import shown, written

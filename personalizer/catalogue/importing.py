@@ -1,23 +1,31 @@
 """A feed into the catalogue: read to its end first, then compared with what is there, then only what differs is written."""
 
 import heapq
+import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
 
+from baliza import stores
 from baliza.errors import BadRequest, Conflict
 from baliza.lease import Lease
+from baliza.settings import Settings
+from baliza.sites import Site
+from baliza.stores import RedisClient
 from personalizer.catalogue.feeds import RawRow
 from personalizer.catalogue.item import CatalogueItem, decode_item, encode_item, merged_item
 from personalizer.catalogue.rows import ATTRIBUTES, OTHERS, BadRow, checked_row, row_id
 from personalizer.catalogue.spool import Record, Spool
 from personalizer.catalogue.store import CatalogueStore
+from schema import keys
 
-__all__ = ["LEASE_MS", "BadLine", "Importer", "Mode", "RefusedReplace", "Report"]
+__all__ = ["LEASE_MS", "BadLine", "Importer", "Mode", "RefusedReplace", "Report", "importer_of"]
 
 Mode = Literal["replace", "merge"]
 MAX_TOLD: Final = 1_000  # bad rows that a report lists
@@ -302,6 +310,18 @@ class Importer:
         # What was there when the shop began to send feeds is not new.
         seen_ms = known.first_seen_ms if known else 0 if first_feed else self._now_ms()
         return structs.replace(item, first_seen_ms=seen_ms)
+
+
+def importer_of(redis: RedisClient, settings: Settings, site: Site, now_ms: Callable[[], int]) -> Importer:
+    """What takes feeds of this site into this store."""
+
+    def confirm(partitions: Iterable[int]) -> None:
+        stores.wait_for_replicas(redis, settings, [keys.tag(partition) for partition in partitions])
+
+    lease = Lease(redis, f"catalogue-{site.name}", str(uuid.uuid4()), time.monotonic, LEASE_MS)
+    folder = settings.data_dir if settings.data_dir.is_dir() else None
+    store = CatalogueStore(redis, settings.partitions)
+    return Importer(store, site.name, ZoneInfo(site.timezone), lease, confirm, now_ms, folder)
 
 
 def _nothing_good(tally: _Tally) -> BadRequest:
