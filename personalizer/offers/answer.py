@@ -129,13 +129,9 @@ def _instant(unix_s: int) -> str:
 
 
 def _text(known: Insight, situation: Situation, reason: Reason, because: int) -> str:
-    """Names of what this visitor looked at or took are said to the visitor only."""
     texts = None
-    if because != situation.page_item:
-        if not situation.own:
-            because = UNKNOWN
-        elif reason is Reason.BOUGHT_TOGETHER:
-            texts = OF_CART if because in situation.cart else OF_BOUGHT if because in situation.bought else None
+    if because != situation.page_item and reason is Reason.BOUGHT_TOGETHER:
+        texts = OF_CART if because in situation.cart else OF_BOUGHT if because in situation.bought else None
     name = "" if because == UNKNOWN else known.facts(because).name
     return reason_text(reason, name, texts)
 

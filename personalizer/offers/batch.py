@@ -66,7 +66,7 @@ class Batches:
             for visitor_id, profile in zip(wanted.visitors, found, strict=True):
                 asked = Asked(visitor_id, wanted.placement, wanted.item_id, wanted.category, wanted.limit, wanted.explain)
                 fallback: Fallback | None = None if profile else "no_profile"
-                decision = self.decider.of_profile(site, asked, profile, True, fallback, self.clocks.monotonic())
+                decision = self.decider.of_profile(site, asked, profile, fallback, self.clocks.monotonic())
                 yield {"visitor_id": visitor_id, **_fields(decision)}
 
         return decided()

@@ -64,9 +64,9 @@ class Decider:
         return self._decision(self._clocks.new_id(), asked, [], "store_down", began)
 
     def of_profile(
-        self, site: Site, asked: Asked, profile: VisitorProfile | None, own: bool, fallback: Fallback | None, began: float
+        self, site: Site, asked: Asked, profile: VisitorProfile | None, fallback: Fallback | None, began: float
     ) -> Decision:
-        """The answer to a request that came at `began` (monotonic). own: the profile may be repeated to who asks."""
+        """The answer to a request that came at `began` (monotonic)."""
         decision_id, asked_at = self._clocks.new_id(), self._clocks.monotonic()
         model = self._shelf.get(site.name)
         if model is None:
@@ -76,7 +76,7 @@ class Decider:
             now_ms = self._clocks.now_ms()
             # A process reads its first model while somebody waits; that says nothing of how fast it decides.
             reading_s = self._clocks.monotonic() - asked_at
-            choice = self._choice(site, known, profile, asked, own, now_ms, began + reading_s)
+            choice = self._choice(site, known, profile, asked, now_ms, began + reading_s)
             offers = offers_of(known, choice, now_ms)
         except Exception:
             log.exception("no offers for %s at %s", site.name, asked.placement)
@@ -93,7 +93,7 @@ class Decider:
         return self._decision(decision_id, asked, offers, fallback, began, (known, choice))
 
     def _choice(
-        self, site: Site, known: Insight, profile: VisitorProfile | None, asked: Asked, own: bool, now_ms: int, began: float
+        self, site: Site, known: Insight, profile: VisitorProfile | None, asked: Asked, now_ms: int, began: float
     ) -> Choice:
         started = self._clocks.monotonic()
         latest = began + LAST_START * self._budget_s
@@ -103,7 +103,7 @@ class Decider:
             return now > latest or now < self._slow_until
 
         question = Question(
-            asked.placement, asked.item_id, asked.category, asked.limit, own, self._purposes(site, profile, now_ms)
+            asked.placement, asked.item_id, asked.category, asked.limit, self._purposes(site, profile, now_ms)
         )
         choice = decide(known, profile, question, _dial(site), self._rng, now_ms, is_late)
         ended = self._clocks.monotonic()

@@ -112,7 +112,7 @@ def choose(
 
 
 def _bars(known: Insight, situation: Situation, items: NDArray[np.int32], never: frozenset[Reason]) -> dict[int, Bar]:
-    left = situation.cart if situation.left and situation.own and Reason.ABANDONED_CART not in never else ()
+    left = situation.cart if situation.left and Reason.ABANDONED_CART not in never else ()
     bars = barred(known, situation, due_again(known, situation).union(left))
     among = frozenset(items.tolist())
     gone = unsellable(known, items, situation.placement, situation.now_s)

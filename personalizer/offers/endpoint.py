@@ -50,7 +50,6 @@ class Wanted:
     decider: Decider
     site: Site
     asked: Asked
-    own: bool
     key: str | None
     headers: Headers
     began: float
@@ -64,7 +63,7 @@ class Wanted:
         else:
             profile = read_profile(stored)
             fallback = None if profile else "no_profile"
-        decision = self.decider.of_profile(self.site, self.asked, profile, self.own, fallback, self.began)
+        decision = self.decider.of_profile(self.site, self.asked, profile, fallback, self.began)
         return Reply(200, self.headers, encode_exactly(decision))
 
 
@@ -104,7 +103,7 @@ class OffersEndpoint:
         key = None
         if asked.visitor_id is not None and may_know != "nothing":
             key = keys.visitor(keys.partition_of(asked.visitor_id, self.partitions), asker.site.name, asked.visitor_id)
-        return Wanted(self.decider, asker.site, asked, may_know == "all", key, told, began)
+        return Wanted(self.decider, asker.site, asked, key, told, began)
 
 
 def _opened(registry: SiteRegistry | None, origin: str | None, key: str, method: str) -> Headers:

@@ -76,8 +76,6 @@ class Viewed(Struct, frozen=True, gc=False):
 class Question(Struct, frozen=True):
     """What is asked. category: of the page, by name, for pages that show no item.
 
-    own: the profile may be repeated to who asks. False when the asker named a visitor without proof: then nothing is
-    offered that says what this visitor viewed, left in the cart or bought.
     purposes: what the visit is for, as far as anybody knows.
     """
 
@@ -85,7 +83,6 @@ class Question(Struct, frozen=True):
     item_id: str | None = None
     category: str | None = None
     limit: int = 5
-    own: bool = True
     purposes: Purposes = NOT_KNOWN
 
 
@@ -107,23 +104,19 @@ class Situation(Struct, frozen=True):
     left: bool = False
     viewed: tuple[Viewed, ...] = ()
     bought: Mapping[int, float] = {}
-    own: bool = True
     purposes: Purposes = NOT_KNOWN
     now_s: int = 0
     limit: int = 5
 
 
 def situate(model: Model, profile: VisitorProfile | None, asked: Question, now_ms: int) -> Situation:
-    """Translate. Without an item_id a product page is taken to show the item that was viewed last.
-
-    Not when the profile may not be repeated: what is on the page is named in the answer.
-    """
+    """Translate. Without an item_id a product page is taken to show the item that was viewed last."""
     viewed = profile.viewed[::-1] if profile else []
     cart = [line.item_id for line in profile.cart.lines] if profile else []
     orders = sorted(profile.orders, key=lambda order: -order.bought_at) if profile else []
     bought = [(line.item_id, order.bought_at) for order in orders for line in order.items]
     item_id = asked.item_id
-    if item_id is None and asked.own and asked.placement.startswith(PRODUCT_PAGE) and viewed:
+    if item_id is None and asked.placement.startswith(PRODUCT_PAGE) and viewed:
         item_id = viewed[0].item_id
     page = [] if item_id is None else [item_id]
     # One search for all: a search costs the same for one name as for fifty.
@@ -153,7 +146,6 @@ def situate(model: Model, profile: VisitorProfile | None, asked: Question, now_m
         left=_was_left(profile, now_ms),
         viewed=seen,
         bought=ages,
-        own=asked.own,
         purposes=asked.purposes,
         now_s=now_ms // 1000,
         limit=asked.limit,

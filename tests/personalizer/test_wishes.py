@@ -276,13 +276,6 @@ def test_a_promotion_is_shown_where_the_shop_allows_it_and_once() -> None:
     assert "sale" not in names(offered(known, None, "product", "l1", limit=50))
 
 
-def test_somebody_who_cannot_prove_who_they_are_learns_nothing(demo: Insight) -> None:
-    who = somebody(viewed=["MOKA-1"], cart=["JACKET-1"], cart_days_ago=2, bought=[("BEANS-1", 31)])
-    told = offered(demo, who, limit=50, own=False)
-    assert not {offer.reason for offer in told} & {"abandoned_cart", "viewed_not_bought", "replenishment"}
-    assert not any(name in offer.reason_text for offer in told for name in ("Espresso pot", "Rain jacket", "Coffee beans"))
-
-
 def test_every_offer_says_why_in_a_sentence(demo: Insight) -> None:
     for offer in offered(demo, somebody(viewed=["MOKA-1"], cart=["PACK-1"], bought=[("PEN-1", 3)]), limit=50):
         assert 8 < len(offer.reason_text) < 100

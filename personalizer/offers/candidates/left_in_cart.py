@@ -13,8 +13,8 @@ MOST: Final = 10
 
 
 def left_in_cart(_known: Insight, situation: Situation) -> list[Candidates]:
-    """The lines, newest first: 0.9^place · 2^(-age / five days). Nothing to somebody who may not be this visitor."""
-    if not situation.left or not situation.own:
+    """The lines, newest first: 0.9^place · 2^(-age / five days)."""
+    if not situation.left:
         return []
     recency = 0.5 ** (max(0.0, situation.cart_age_s) / HALF_LIFE_S)
     lines = situation.cart[::-1][:MOST]

@@ -34,9 +34,7 @@ def due(interval_s: float, age_s: float) -> float:
 
 
 def replenishment(known: Insight, situation: Situation) -> list[Candidates]:
-    """What is due again, of what this visitor bought. Nothing to somebody who may not be this visitor."""
-    if not situation.own:
-        return []
+    """What is due again, of what this visitor bought."""
     found = {}
     for item, age_s in situation.bought.items():
         interval_s = rebuy_s(known, item)

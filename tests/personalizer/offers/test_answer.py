@@ -50,19 +50,18 @@ def test_what_expires_sooner_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "own", "text"),
+    ("who", "text"),
     [
-        (profile(cart=["lamp"]), True, "Goes with Lamp in your cart"),
-        (profile(bought=["lamp"]), True, "Goes with Lamp, which you bought"),
-        (profile(cart=["lamp"]), False, "Often bought together with what you chose"),
+        (profile(cart=["lamp"]), "Goes with Lamp in your cart"),
+        (profile(bought=["lamp"]), "Goes with Lamp, which you bought"),
     ],
 )
-def test_a_sentence_that_the_shopper_could_read(who: VisitorProfile, own: bool, text: str) -> None:
-    assert first(who, Question("cart", own=own)).reason_text == text
+def test_a_sentence_that_the_shopper_could_read(who: VisitorProfile, text: str) -> None:
+    assert first(who, Question("cart")).reason_text == text
 
 
 def test_what_is_on_the_page_may_be_named_to_anybody() -> None:
-    assert first(None, Question("product", "phone", own=False)).reason_text == "Often bought together with Phone"
+    assert first(None, Question("product", "phone")).reason_text == "Often bought together with Phone"
 
 
 def test_explains_each_offer_and_what_was_left_out() -> None:

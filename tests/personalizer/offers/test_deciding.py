@@ -80,7 +80,7 @@ def decider(shelf: ModelShelf, clock: Any = time.monotonic, written: Any = None)
 
 
 def of(maker: Decider, who: VisitorProfile | None, clock: Any = time.monotonic) -> Decision:
-    return maker.of_profile(SITE, ASKED, who, True, None if who else "no_profile", clock())
+    return maker.of_profile(SITE, ASKED, who, None if who else "no_profile", clock())
 
 
 @pytest.mark.alone
@@ -109,7 +109,7 @@ def test_a_late_answer_goes_without_the_model_of_next_items(shelf: ModelShelf) -
     clock = Clock()
     maker = decider(shelf, clock)
     assert of(maker, profile(viewed=["lamp"]), clock).fallback is None
-    answer = maker.of_profile(SITE, ASKED, profile(viewed=["lamp"]), True, None, clock() - 0.041)
+    answer = maker.of_profile(SITE, ASKED, profile(viewed=["lamp"]), None, clock() - 0.041)
     assert answer.fallback == "too_slow"
     assert len(answer.offers) == 5
 
@@ -156,7 +156,7 @@ def test_what_fails_inside_is_told_to_the_log_only(
 def test_readiness_is_asked_of_the_live_session(shelf: ModelShelf) -> None:
     maker = decider(shelf)
     asked = replace_explain(ASKED)
-    explained = maker.of_profile(SITE, asked, profile(cart=["lamp"]), True, None, time.monotonic())
+    explained = maker.of_profile(SITE, asked, profile(cart=["lamp"]), None, time.monotonic())
     assert isinstance(explained.purposes, dict)
     assert sum(explained.purposes.values()) == pytest.approx(1)
 
@@ -166,7 +166,7 @@ def test_what_an_earlier_visit_was_for_is_over(shelf: ModelShelf) -> None:
     for ago_s, buys in ((60, True), (86_400, False)):
         who, at = profile(bought=["lamp"]), NOW_MS - ago_s * 1000
         who.session = LiveSession("s", at, at, at, 5, 3, 2, 0, 1, [], "", "", "", [])
-        purposes = maker.of_profile(SITE, asked, who, True, None, time.monotonic()).purposes
+        purposes = maker.of_profile(SITE, asked, who, None, time.monotonic()).purposes
         assert isinstance(purposes, dict)
         assert (purposes["buy"] > 0.9) is buys
 

@@ -51,11 +51,6 @@ def test_knows_the_item_on_the_page(placement: str, item_id: str | None, expecte
     assert seen(profile(viewed=["lamp"]), placement, item_id).page_item == number(expected)
 
 
-def test_who_proved_nothing_is_not_told_what_was_looked_at_last() -> None:
-    found = situate(MODEL, profile(viewed=["lamp"]), Question("product-detail", own=False), NOW_MS)
-    assert (found.page_item, found.page_category) == (UNKNOWN, UNKNOWN)
-
-
 def test_other_pages_show_no_item() -> None:
     assert seen(profile(viewed=["lamp"])).page_item == UNKNOWN
 

@@ -22,7 +22,3 @@ def test_after_five_days_half_of_it_is_left() -> None:
 
 def test_a_cart_of_this_visit_was_not_left() -> None:
     assert left_in_cart(KNOWN, Situation("home", cart=(1, 2))) == []
-
-
-def test_nobody_else_is_told_what_is_in_it() -> None:
-    assert left_in_cart(KNOWN, Situation("home", cart=(1, 2), left=True, own=False)) == []

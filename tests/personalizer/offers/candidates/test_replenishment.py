@@ -32,7 +32,3 @@ def test_late_is_less_due_by_the_ratio() -> None:
 def test_only_what_is_due_is_offered_again() -> None:
     bought = {BEANS: 31 * DAY, OIL: 2 * DAY, POT: 31 * DAY}
     assert [entry.item for entry in told(replenishment(KNOWN, Situation("home", bought=bought)))] == [BEANS]
-
-
-def test_nobody_else_is_told_what_was_bought() -> None:
-    assert replenishment(KNOWN, Situation("home", bought={BEANS: 31 * DAY}, own=False)) == []

@@ -23,7 +23,3 @@ def test_more_and_later_looks_stand_higher() -> None:
 def test_strength_by_hand() -> None:
     (found,) = told(viewed_not_bought(KNOWN, Situation("home", viewed=(Viewed(1, 2, 3 * 86_400),))))
     assert (found.strength, found.reason) == (0.375, Reason.VIEWED_NOT_BOUGHT)  # (1 - 1/4) / 2
-
-
-def test_nothing_is_told_to_somebody_else() -> None:
-    assert items(Viewed(1, 1, 0), own=False) == []
