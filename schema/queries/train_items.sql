@@ -32,11 +32,16 @@ FROM
             item_id, field,
             argMax(word, until) AS said,
             max(by_server) AS from_server,
-            arrayMap(bits -> counted(bits), [groupBitOr(newest), groupBitOr(days), groupBitOr(weeks), groupBitOr(ever)]) AS crowds,
-            arraySum(arrayMap((crowd, weight) -> crowd * weight, crowds, if(field = 'price', [10000, 100, 10, 1], [160, 80, 10, 1]))) AS votes,
-            if(from_server, inf, crowds[4]) AS voters,
-            -- A price paid may be one after discounts. 1.5 is between one voter and two.
-            (field != 'price' OR max(NOT sold), from_server, voters > 1.5, if(from_server, 0, votes), max(until), said) AS rank,
+            counted(groupBitOr(newest)) AS a,
+            counted(groupBitOr(days)) AS b,
+            counted(groupBitOr(weeks)) AS c,
+            counted(groupBitOr(ever)) AS d,
+            if(field = 'price', 10000 * a + 100 * b + 10 * c + d, 160 * a + 80 * b + 10 * c + d) AS votes,
+            if(from_server, inf, d) AS voters,
+            -- One number, compared fast. A price paid may be one after discounts. 1.5 is between one voter and two.
+            bitShiftLeft(toUInt64(field != 'price' OR max(NOT sold)), 62) + bitShiftLeft(toUInt64(from_server), 61)
+                + bitShiftLeft(toUInt64(voters > 1.5), 60) + bitShiftLeft(if(from_server, 0, toUInt64(votes * 4)), 36)
+                + toUInt64(intDiv(toUnixTimestamp64Milli(max(until)) - %(since_ms)s, 100)) AS rank,
             min(since) AS first_at, sum(bought) AS bought, sum(added) AS added, sum(viewed) AS viewed
         FROM
         (
