@@ -24,6 +24,7 @@ CHECKED: Final = 0.08  # share of the sessions, the newest, on which everything 
 LEARNED_FROM: Final = 0.15  # share of the rest, its newest, that the trees learn from where that is enough
 ENOUGH: Final = 15_000  # moments to learn from; with fewer, examples come from all sessions, by folds
 FOLDS: Final = 5
+ROLLED: Final = 0.5  # share, the newest, of a small log whose sessions are also examples with a base of what was before them
 MOST_LEARNED: Final = 50_000  # moments
 MOST_CHECKED: Final = 5_000
 MOST_TUNED: Final = 1_500
@@ -86,7 +87,7 @@ def learn(
     progress("making examples", 0.3)
     seen = examples(check.base, knobs, check.behaviour, check.asked, CANDIDATES, 1.0, seed)
     made = _joined(
-        [examples(one.base, knobs, one.behaviour, one.asked, CANDIDATES, SHARE, seed) for one in _parts(before, part, seed)]
+        [examples(one.base, knobs, one.behaviour, one.asked, CANDIDATES, SHARE, seed) for one in lessons(before, part, seed)]
     )
     progress("learning trees", 0.6)
     return _checked(knobs, made, seen, seed, progress)
@@ -127,7 +128,7 @@ def _quality(found: NDArray[np.int32]) -> tuple[float, float]:
     return float(hit.mean()), float(np.where(hit, 1 / (found + 1.0), 0).mean())
 
 
-def _parts(before: Behaviour, part: Callable[[Behaviour, Behaviour, int], Part], seed: int) -> Iterator[Part]:
+def lessons(before: Behaviour, part: Callable[[Behaviour, Behaviour, int], Part], seed: int) -> Iterator[Part]:
     """What the trees learn from: the newest sessions where they are many, otherwise all, fold by fold."""
     cut = int(len(before) * (1 - LEARNED_FROM))
     newest = before.part(cut, len(before))
@@ -137,6 +138,10 @@ def _parts(before: Behaviour, part: Callable[[Behaviour, Behaviour, int], Part],
     fold = np.random.default_rng(seed).integers(0, FOLDS, len(before))
     for number in range(FOLDS):
         yield part(before.chosen(fold != number), before.chosen(fold == number), MOST_LEARNED // FOLDS)
+    # Folds know their own week; the same sessions with a base of what was before them are how it will be.
+    edges = np.linspace(len(before) * (1 - ROLLED), len(before), FOLDS + 1).astype(int)
+    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        yield part(before.part(0, begin), before.part(begin, end), MOST_LEARNED // FOLDS)
 
 
 def _joined(made: list[Examples]) -> Examples:
@@ -219,7 +224,7 @@ def grown(made: Examples, seed: int) -> Trees:
 
 TREES: Final = 100
 # With many examples, more leaves that rest on more of them each.
-LARGER: Final[Mapping[str, Any]] = {"num_leaves": 31, "min_data_in_leaf": 50, "learning_rate": 0.08}
+LARGER: Final[Mapping[str, Any]] = {"num_leaves": 31, "min_data_in_leaf": 100, "lambda_l2": 20.0, "learning_rate": 0.08}
 GROWTH: Final[Mapping[str, Any]] = {
     "objective": "rank_xendcg", "num_leaves": 15, "learning_rate": 0.1, "min_data_in_leaf": 20, "max_bin": 127,
     "num_threads": 1, "deterministic": True, "force_row_wise": True, "verbose": -1,

@@ -9,7 +9,7 @@ from personalizer.models.next_item.compiled import warm
 from personalizer.models.next_item.evidence import Knobs
 from personalizer.models.next_item.examples import Examples, moments
 from personalizer.models.next_item.features import FEATURES
-from personalizer.models.next_item.fitting import Part, found_places, grown, learn, tuned
+from personalizer.models.next_item.fitting import FOLDS, Part, found_places, grown, learn, lessons, tuned
 from tests.personalizer.models.next_item.test_index import behaviour
 
 
@@ -43,6 +43,23 @@ def test_tuning_finds_that_nobody_looks_twice() -> None:
     known, asked = chains(200, 1), chains(50, 2)
     part = Part(build_base(known, 31, None, 1), asked, moments(asked))
     assert tuned(part).seen_last < Knobs().seen_last
+
+
+def test_a_small_log_teaches_by_folds_and_its_newer_half_once_more_with_what_was_before() -> None:
+    asked: list[tuple[Behaviour, Behaviour]] = []
+
+    def part(known: Behaviour, behaviour: Behaviour, _most: int) -> Part:
+        asked.append((known, behaviour))
+        return Part(nothing, behaviour, moments(behaviour))
+
+    log = chains(200, 4)
+    nothing = build_base(chains(0, 1), 31, None, 1)
+    assert len(list(lessons(log, part, seed=1))) == 2 * FOLDS
+    folds, blocks = asked[:FOLDS], asked[FOLDS:]
+    assert sum(len(behaviour) for _, behaviour in folds) == 200
+    assert all(len(known) + len(behaviour) == 200 for known, behaviour in folds)
+    assert sum(len(behaviour) for _, behaviour in blocks) == 100
+    assert all(known.ended.max() < behaviour.times.min() for known, behaviour in blocks)
 
 
 def test_trees_are_used_where_they_rank_better_and_the_meta_says_how_well() -> None:
