@@ -146,6 +146,7 @@ REST: Final = dict.fromkeys(("landing", "search_term", "revenue", "past", "links
 VIEWED_ROW: Final = "\1\0i{}\0c{}\0n{}\0x{}\0p{}\0t{}\0v"
 _viewed_row = re.compile("\1\0i(.*?)\0c(.*?)\0n(.*?)\0x(.*?)\0p(-?\\d+)\0t(\\d+)\0v(\\d+)", re.DOTALL)
 _category = re.compile("\0c(.*?)\0n(\\d+)", re.DOTALL)
+_LENGTHS: Final = {letter: struct.Struct(f"<{letter}") for letter in "BHI"}
 _links = msgspec.msgpack.Decoder(list[Link])
 _past = msgspec.msgpack.Decoder(list[PastSession])
 _orders = msgspec.msgpack.Decoder(list[Order])
@@ -175,9 +176,9 @@ def decode_profile(stored: bytes) -> VisitorProfile:
 def _texts(stored: bytes, at: int, names: Mapping[str, str]) -> dict[str, bytes]:
     found = {}
     for name, letter in names.items():
-        (length,) = struct.unpack_from(f"<{letter}", stored, at)
-        begin = at + struct.calcsize(f"<{letter}")
-        at = begin + length
+        before = _LENGTHS[letter]
+        begin = at + before.size
+        at = begin + before.unpack_from(stored, at)[0]
         found[name] = stored[begin:at]
     if at != len(stored):
         raise ValueError(f"expected {at} bytes, got {len(stored)}")

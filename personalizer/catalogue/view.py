@@ -61,6 +61,11 @@ class CatalogueView:
         return known.at(self.as_of_ms)
 
     @cached_property
+    def open_until_s(self) -> NDArray[np.int64]:
+        """Until when each item may be offered, 0 when it may not."""
+        return np.where(self.sellable, self.expires_s, 0)
+
+    @cached_property
     def plain(self) -> bool:
         """Nothing but products, which the catalogue keeps from no placement."""
         return not self.rules and not (self.kind != PRODUCT).any()

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, Literal
 
-import numpy as np
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
@@ -14,7 +14,7 @@ from personalizer.models.model import UNKNOWN
 from personalizer.offers.decision import Choice, Chosen
 from personalizer.offers.insight import Insight
 from personalizer.offers.placements import rules_of
-from personalizer.offers.ranking import SUREST, heights, loudness
+from personalizer.offers.ranking import heard, loudness
 from personalizer.offers.situation import Reason, Situation
 from personalizer.offers.strings import OF_BOUGHT, OF_CART, reason_text
 
@@ -124,6 +124,7 @@ def offers_of(known: Insight, choice: Choice, now_ms: int) -> list[Offer]:
     return found
 
 
+@lru_cache(1000)
 def _instant(unix_s: int) -> str:
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -142,9 +143,8 @@ def explained(known: Insight, choice: Choice, offers: Sequence[Offer]) -> tuple[
     loud = loudness(known.rates(placement), rules_of(placement), choice.situation)
     said: dict[int, list[Said]] = {}
     for group in choice.found:
-        alone = np.minimum(loud[group.reason] * heights(group, lambda p_next: known.curve(placement, p_next)), SUREST)
-        columns = group.items.tolist(), group.strengths.tolist(), alone.tolist()
-        for item, strength, p in zip(*columns, strict=True):
+        alone = heard(group, loud, lambda p_next: known.curve(placement, p_next))
+        for item, strength, p in zip(group.items, group.strengths, alone, strict=True):
             said.setdefault(item, []).append(Said(group.reason.value, round(strength, 4), round(p, 5)))
     told_offers = [
         replace(offer, explain=_explanation(known, said, chosen))
@@ -175,7 +175,7 @@ def record_of(
     next_item: dict[int, float] = {}
     for group in choice.found:
         if group.reason is Reason.NEXT_ITEM:
-            next_item.update(zip(group.items.tolist(), group.strengths.tolist(), strict=True))
+            next_item.update(zip(group.items, group.strengths, strict=True))
     values: list[float] = [float(known.wares.value[chosen.ranked.item]) for chosen in choice.chosen]
     logged = tuple(
         [

@@ -57,7 +57,7 @@ class Decider:
     ) -> None:
         self._shelf, self._insights, self._readiness = shelf, insights, readiness
         self._written, self._clocks, self._rng, self._budget_s = written, clocks, rng, budget_s
-        self._slow_until = float("-inf")
+        self._slow_until: dict[str, float] = {}  # by site: each has a model of its own
 
     def without_store(self, asked: Asked, began: float) -> Decision:
         """The answer when not even the key can be checked."""
@@ -100,7 +100,7 @@ class Decider:
 
         def is_late() -> bool:
             now = self._clocks.monotonic()
-            return now > latest or now < self._slow_until
+            return now > latest or now < self._slow_until.get(site.name, now)
 
         question = Question(
             asked.placement, asked.item_id, asked.category, asked.limit, self._purposes(site, profile, now_ms)
@@ -108,7 +108,7 @@ class Decider:
         choice = decide(known, profile, question, _dial(site), self._rng, now_ms, is_late)
         ended = self._clocks.monotonic()
         if not choice.hurried and ended - started > self._budget_s:
-            self._slow_until = ended + SLOW_PAUSE_S
+            self._slow_until[site.name] = ended + SLOW_PAUSE_S
         return choice
 
     def _purposes(self, site: Site, profile: VisitorProfile | None, now_ms: int) -> Purposes:

@@ -96,10 +96,9 @@ def choose(
     placement = situation.placement
     rules = rules_of(placement)
     loud = loudness(known.rates(placement), rules, situation)
-    speaking = [group for group in found if loud[group.reason] > 0]
-    merged = merge(speaking, loud, lambda p_next: known.curve(placement, p_next))
+    merged = merge(found, loud, lambda p_next: known.curve(placement, p_next))
     left_out = _bars(known, situation, merged.items, rules.never)
-    line = _ranked(known, speaking, merged, left_out, dial.value, max(RANKED, 2 * limit))
+    line = _ranked(known, merged, left_out, dial.value, max(RANKED, 2 * limit))
     seats = Seats(limit, situation.page_category, _groups(known, situation, line), known.facts)
     best = list(islice(greedy(line, situation.page_category, seats.fits), limit))
     best += seats.fill(limit - len(best))
@@ -111,7 +110,7 @@ def choose(
     return Choice(shown, left_out | seats.refused, found, situation, hurried)
 
 
-def _bars(known: Insight, situation: Situation, items: NDArray[np.int32], never: frozenset[Reason]) -> dict[int, Bar]:
+def _bars(known: Insight, situation: Situation, items: NDArray[np.int64], never: frozenset[Reason]) -> dict[int, Bar]:
     left = situation.cart if situation.left and Reason.ABANDONED_CART not in never else ()
     bars = barred(known, situation, due_again(known, situation).union(left))
     among = frozenset(items.tolist())
@@ -119,9 +118,7 @@ def _bars(known: Insight, situation: Situation, items: NDArray[np.int32], never:
     return {item: bar for item, bar in bars.items() if item in among} | gone
 
 
-def _ranked(
-    known: Insight, found: Sequence[Candidates], merged: Merged, left_out: Collection[int], dial: float, most: int
-) -> list[Ranked]:
+def _ranked(known: Insight, merged: Merged, left_out: Collection[int], dial: float, most: int) -> list[Ranked]:
     """The `most` best with their expected values, best first; equal ones by number: the same question, the same answer."""
     wares, items = known.wares, merged.items
     p = np.minimum(known.responses.factor[items] * (1 - merged.missed), SUREST)
@@ -129,16 +126,14 @@ def _ranked(
     best = np.argsort(-score, kind="stable")[: most + len(left_out)]
     items = items[best]
     columns = (
-        items, p[best], worth[best], score[best], wares.category_of[items], merged.source[best], merged.because[best],
-        wares.variant_of[items],
+        items, p[best], worth[best], score[best], wares.category_of[items], merged.leading[best], wares.variant_of[items],
     )  # fmt: skip
-    rows = zip(*[column.tolist() for column in columns], strict=True)
     line: list[Ranked] = []
-    for item, likely, value, expected, category, source, because, variant in rows:
+    for item, likely, value, expected, category, lead, variant in zip(*[each.tolist() for each in columns], strict=True):
         if len(line) == most or expected <= 0:  # who says nothing is not heard
             break
         if item not in left_out:
-            line.append(Ranked(item, likely, value, expected, category, found[source].reason, because, variant))
+            line.append(Ranked(item, likely, value, expected, category, merged.reasons[lead], merged.because[lead], variant))
     return line
 
 

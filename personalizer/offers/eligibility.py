@@ -1,6 +1,6 @@
 """What may be offered. Each rule has a name, which `explain` tells, and says whom it bars. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from math import ceil
 from typing import Final, Literal
@@ -39,13 +39,15 @@ def barred(known: Insight, situation: Situation, welcome_back: frozenset[int]) -
 
     Of the rules that name things of which every variant is meant; the arrays' own, see unsellable().
     """
-    rules: Sequence[tuple[Bar, Iterable[int]]] = (
-        ("instead_of_bought", substitutes(known, situation)),
-        ("bought_before", (item for item in situation.bought if item not in welcome_back)),
-        ("in_the_cart", (item for item in situation.cart if item not in welcome_back)),
-        ("on_the_page", (situation.page_item,)),
-    )
-    return {item: name for name, items in rules for item in items}
+    found: dict[int, Bar] = dict.fromkeys(substitutes(known, situation), "instead_of_bought")
+    for item in situation.bought:
+        if item not in welcome_back:
+            found[item] = "bought_before"
+    for item in situation.cart:
+        if item not in welcome_back:
+            found[item] = "in_the_cart"
+    found[situation.page_item] = "on_the_page"
+    return found
 
 
 def due_again(known: Insight, situation: Situation) -> frozenset[int]:
@@ -94,12 +96,14 @@ def _instead_of(known: Insight, item: int) -> frozenset[int]:
     return frozenset(others[alike & (readiness < INSTEAD)].tolist()) - along
 
 
-def unsellable(known: Insight, items: NDArray[np.int32], placement: str, now_s: int) -> dict[int, Bar]:
+def unsellable(known: Insight, items: NDArray[np.int64], placement: str, now_s: int) -> dict[int, Bar]:
     """Which of these items are sold out, withdrawn or past their date, or kept from this placement: by the catalogue, or
     because what they are (an article, say) has no business there."""
     wares = known.wares
-    sold = wares.sellable[items] & (wares.expires_s[items] > now_s)
-    found: dict[int, Bar] = dict.fromkeys(items[~sold].tolist(), "not_for_sale")
+    found: dict[int, Bar] = {}
+    gone = wares.open_until_s[items] <= now_s
+    if gone.any():
+        found = dict.fromkeys(items[gone].tolist(), "not_for_sale")
     if wares.plain:
         return found
     never = rules_of(placement).never
@@ -109,7 +113,7 @@ def unsellable(known: Insight, items: NDArray[np.int32], placement: str, now_s: 
     return found
 
 
-def _special(wares: CatalogueView, items: NDArray[np.int32]) -> list[int]:
+def _special(wares: CatalogueView, items: NDArray[np.int64]) -> list[int]:
     """Those that are no product, or of which the catalogue says where they may be shown."""
     pieces: list[int] = items[wares.kind[items] != PRODUCT].tolist()
     return pieces + [item for item in items.tolist() if item in wares.rules]

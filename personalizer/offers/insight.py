@@ -24,7 +24,7 @@ PER_CATEGORY: Final = 10
 MOST_PIECES: Final = 50
 MOST_PLACEMENTS: Final = 1000
 MOST_SELLERS: Final = 10_000
-MOST_FACTS: Final = 5_000
+MOST_FACTS: Final = 20_000
 SAMPLE: Final = 20_000
 PRODUCT: Final = KINDS.index("product")
 New = tuple[list[int], list[float]]  # items, and how new each is
@@ -64,13 +64,14 @@ class Insight:
         """What a source's certainty is worth at this placement: as learned, else ranking.RATES."""
         return self._rates.get(placement) or self._rates.keep(placement, _rates(self.responses, placement))
 
-    def curve(self, placement: str, p_next: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How much likelier than usual a response is to what is next with these probabilities; of their shape."""
+    def curve(self, placement: str, p_next: Sequence[float]) -> list[float]:
+        """How much likelier than usual a response is to what is next with these probabilities."""
         curve = self._curves.get(placement)
         if curve is None:
             learned = self.responses.curve[self.responses.row(placement)]
             curve = self._curves.keep(placement, learned[:BINS].astype(np.float64))
-        return np.interp(np.log2(np.maximum(p_next, LEAST_P)), CENTRES, curve)
+        heights: list[float] = np.interp(np.log2(np.maximum(p_next, LEAST_P)), CENTRES, curve).tolist()
+        return heights
 
 
 def insight_of(model: Model, wares: CatalogueView, now_s: int, responses: Responses | None = None) -> Insight:

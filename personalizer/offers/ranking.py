@@ -12,7 +12,7 @@ of the item with the highest expected value · (1 - α)^n, n of whose category a
 best list there is (Nemhauser et al. 1978).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heapreplace
 from typing import Final
 
@@ -25,12 +25,12 @@ from personalizer.offers.placements import BUY, INFORM, Rules
 from personalizer.offers.situation import Candidates, Reason, Situation
 
 __all__ = [
-    "RATES", "SUREST", "TYPICAL", "Merged", "Numbers", "Ranked", "expected_value", "greedy", "heights", "loudness", "merge",
+    "RATES", "SUREST", "TYPICAL", "Merged", "Ranked", "expected_value", "greedy", "heard", "loudness", "merge",
 ]  # fmt: skip
 
 Numbers = NDArray[np.float64]
-# How much likelier a response is to what is next with these probabilities, of their shape.
-Curve = Callable[[Numbers], Numbers]
+# How much likelier a response is to what is next with these probabilities.
+Curve = Callable[[Sequence[float]], Sequence[float]]
 
 # P(response | shown first) to what a source is entirely sure of, where a shop's own responses do not say better yet.
 # Priors: strips of shops are clicked in 1 to 5 of 100 cases, best sellers at the lower end of that, complements of what is
@@ -73,16 +73,17 @@ MOST_WORTH: Final = 20.0
 
 
 class Merged(Struct, frozen=True):
-    """Each item once, in ascending order, with what all sources say of it; all of shape (n,).
+    """Each item once, in ascending order, with what all sources say of it.
 
-    missed: Π (1 - p) over its sources. source: which of them says most, by its place; it gives the reason. because: the item
-    that led that source here.
+    items, missed, leading: of shape (n,). missed: Π (1 - p) over its sources. leading: which candidate of all says most;
+    reasons, because: of all candidates, by whom and from which item.
     """
 
-    items: NDArray[np.int32]
+    items: NDArray[np.int64]
     missed: Numbers
-    source: NDArray[np.int64]
-    because: NDArray[np.int32]
+    leading: NDArray[np.int64]
+    reasons: Sequence[Reason] = ()
+    because: Sequence[int] = ()
 
 
 class Ranked(Struct, frozen=True, gc=False):
@@ -112,30 +113,32 @@ def loudness(rates: Mapping[Reason, float], rules: Rules, situation: Situation) 
     }
 
 
-def heights(group: Candidates, curve: Curve) -> Numbers:
-    """What the source's loudness is to be multiplied by for P(response) by it alone, of each candidate; of shape (n,)."""
-    return curve(group.strengths) if group.reason is Reason.NEXT_ITEM else group.strengths
+def heard(group: Candidates, loud: Mapping[Reason, float], curve: Curve) -> list[float]:
+    """P(response) to each of these candidates by their source alone."""
+    rate = loud[group.reason]
+    heights = curve(group.strengths) if group.reason is Reason.NEXT_ITEM else group.strengths
+    return [rate * height for height in heights]
 
 
-def merge(found: Sequence[Candidates], loud: Mapping[Reason, float], curve: Curve) -> Merged:
+def merge(found: Iterable[Candidates], loud: Mapping[Reason, float], curve: Curve) -> Merged:
     """What all sources say together of each item. Who says most gives the reason; of equals who spoke first."""
-    sizes = [len(group.items) for group in found]
-    if not any(sizes):
-        return NOBODY
-    rates = np.array([loud[group.reason] for group in found])
-    source = np.arange(len(found)).repeat(sizes)
-    items = np.concatenate([group.items for group in found])
-    said = np.minimum(np.concatenate([heights(group, curve) for group in found]) * rates[source], SUREST)
-    order = np.lexsort((-said, items))
-    sorted_items = items[order]
-    is_first = np.append(True, sorted_items[1:] != sorted_items[:-1])
-    first = is_first.nonzero()[0]
-    leading = order[first]
-    because = np.concatenate([group.because for group in found])[leading]
-    return Merged(sorted_items[first], np.multiply.reduceat(1 - said[order], first), source[leading], because)
-
-
-NOBODY: Final = Merged(np.zeros(0, np.int32), np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int32))
+    items, said, reasons, because = list[int](), list[float](), list[Reason](), list[int]()
+    for group in found:
+        if loud[group.reason] > 0:
+            size = len(group.items)
+            items += group.items
+            said += heard(group, loud, curve)
+            reasons += [group.reason] * size
+            because += group.because or [UNKNOWN] * size
+    if not items:
+        return Merged(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
+    numbers, p = np.array(items), np.minimum(np.array(said), SUREST)
+    order = np.lexsort((-p, numbers))
+    numbers = numbers[order]
+    is_first = np.ones(len(order), np.bool_)
+    np.not_equal(numbers[1:], numbers[:-1], out=is_first[1:])
+    (first,) = is_first.nonzero()
+    return Merged(numbers[first], np.multiply.reduceat(1 - p[order], first), order[first], reasons, because)
 
 
 def expected_value(p: Numbers, value: NDArray[np.float32], median: float, dial: float) -> tuple[Numbers, Numbers]:

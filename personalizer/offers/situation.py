@@ -5,9 +5,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Final, Literal
 
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from personalizer.models.model import UNKNOWN, Model, find
 from schema.profile import VisitorProfile
@@ -45,24 +43,15 @@ class Reason(StrEnum):
 
 
 class Candidates(Struct, frozen=True):
-    """Items that could be offered, as one source sees them: each once, all of shape (n,).
+    """Items that could be offered, as one source sees them: each once.
 
-    items: int32. strengths: float64 in [0, 1], how sure that source is. because: int32, the item that led to each, UNKNOWN
-    where none did.
+    strengths: of each item, in [0, 1], how sure that source is. because: the items that led there; None when none did.
     """
 
     reason: Reason
-    items: NDArray[np.int32]
-    strengths: NDArray[np.float64]
-    because: NDArray[np.int32]
-
-    @classmethod
-    def of(
-        cls, reason: Reason, items: Sequence[int], strengths: Sequence[float], because: Sequence[int] | None = None
-    ) -> "Candidates":
-        """Of plain numbers; without `because` nothing led to any."""
-        led = np.full(len(items), UNKNOWN, np.int32) if because is None else np.array(because, np.int32)
-        return cls(reason, np.array(items, np.int32), np.array(strengths, np.float64), led)
+    items: Sequence[int]
+    strengths: Sequence[float]
+    because: Sequence[int] | None = None
 
 
 class Viewed(Struct, frozen=True, gc=False):

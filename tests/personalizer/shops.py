@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import repeat
 from random import Random
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from personalizer.feedback.responses import Responses
 from personalizer.learning.history import Interactions, Items, Parameters
 from personalizer.learning.repeats import habits_of
 from personalizer.learning.train import learn
-from personalizer.models.model import ItemFacts, Model
+from personalizer.models.model import UNKNOWN, ItemFacts, Model
 from personalizer.offers.answer import Offer, offers_of
 from personalizer.offers.decision import Dial, decide
 from personalizer.offers.insight import Insight, insight_of
@@ -85,7 +86,7 @@ def told(found: Iterable[Candidates]) -> list[Told]:
         Told(item, strength, group.reason, because)
         for group in found
         for item, strength, because in zip(
-            group.items.tolist(), group.strengths.tolist(), group.because.tolist(), strict=True
+            group.items, group.strengths, group.because or repeat(UNKNOWN, len(group.items)), strict=True
         )
     ]
 

@@ -26,7 +26,7 @@ def new_arrivals(known: Insight, situation: Situation) -> list[Candidates]:
         if item not in met:
             items.append(item)
             strengths.append(ELSEWHERE * new)
-    return [Candidates.of(Reason.NEW_ARRIVAL, items, strengths)] if items else []
+    return [Candidates(Reason.NEW_ARRIVAL, items, strengths)] if items else []
 
 
 def _of_row(known: Insight, category: int, now_s: int) -> tuple[list[int], list[float]]:

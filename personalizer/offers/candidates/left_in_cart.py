@@ -18,4 +18,4 @@ def left_in_cart(_known: Insight, situation: Situation) -> list[Candidates]:
         return []
     recency = 0.5 ** (max(0.0, situation.cart_age_s) / HALF_LIFE_S)
     lines = situation.cart[::-1][:MOST]
-    return [Candidates.of(Reason.ABANDONED_CART, lines, [recency * STEP**place for place in range(len(lines))])]
+    return [Candidates(Reason.ABANDONED_CART, lines, [recency * STEP**place for place in range(len(lines))])]

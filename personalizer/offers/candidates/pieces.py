@@ -14,6 +14,6 @@ def pieces(known: Insight, situation: Situation) -> list[Candidates]:
     """All there are; those about a category of interest are the stronger ones."""
     wanted = situation.interests
     return [
-        Candidates.of(reason, items, [1.0 if category in wanted else ELSEWHERE for category in categories])
+        Candidates(reason, items, [1.0 if category in wanted else ELSEWHERE for category in categories])
         for reason, (items, categories) in known.pieces.items()
     ]

@@ -40,4 +40,4 @@ def replenishment(known: Insight, situation: Situation) -> list[Candidates]:
         interval_s = rebuy_s(known, item)
         if interval_s is not None and (strength := due(interval_s, age_s)) > 0:
             found[item] = strength
-    return [Candidates.of(Reason.REPLENISHMENT, list(found), list(found.values()))] if found else []
+    return [Candidates(Reason.REPLENISHMENT, list(found), list(found.values()))] if found else []

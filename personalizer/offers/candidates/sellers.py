@@ -36,4 +36,4 @@ def _made(known: Insight, category: int, most: int, weight: float) -> Candidates
     reason = Reason.BEST_SELLER if category == UNKNOWN else Reason.CATEGORY_BEST_SELLER
     products = items[known.wares.kind[items] == PRODUCT][:most].tolist()
     # Strength falls with the place, not with the score: how far behind the first the second is says little.
-    return Candidates.of(reason, products, [weight / (1 + place) ** FALL for place in range(len(products))])
+    return Candidates(reason, products, [weight / (1 + place) ** FALL for place in range(len(products))])

@@ -77,4 +77,4 @@ def _related(relation: Ragged, start: Iterable[Seed], reason: Reason) -> list[Ca
     if not missed:
         return []
     led = [because.get(item, UNKNOWN) for item in missed]
-    return [Candidates.of(reason, list(missed), [1 - each for each in missed.values()], led)]
+    return [Candidates(reason, list(missed), [1 - each for each in missed.values()], led)]

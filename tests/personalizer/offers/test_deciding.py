@@ -67,7 +67,8 @@ class Written:
 @pytest.fixture
 def shelf(tmp_path: Path) -> ModelShelf:
     store = ModelStore(tmp_path / "models")
-    store.save("demo", planted_model(), {}, NOW)
+    for site in ("demo", "other"):
+        store.save(site, planted_model(), {}, NOW)
     shelf = ModelShelf(store, time.monotonic)
     assert shelf.get("demo") is not None, "it is read now, not in the time of an answer"
     return shelf
@@ -126,6 +127,9 @@ def test_a_model_that_was_slow_is_left_alone_for_a_moment(shelf: ModelShelf, mon
         patch.setattr("personalizer.offers.decision.next_items", slow)
         assert of(maker, profile(), clock).fallback is None, "nobody can know before"
     assert of(maker, profile(), clock).fallback == "too_slow"
+    other = Site("other", "pk_other", digest("sk_other"), offer_explore=0.0)
+    answer = maker.of_profile(other, ASKED, profile(), None, clock())
+    assert (answer.fallback, len(answer.offers)) == (None, 5), "another site has another model"
     clock.now_s += SLOW_PAUSE_S
     assert of(maker, profile(), clock).fallback is None
 

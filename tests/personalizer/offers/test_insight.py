@@ -62,6 +62,6 @@ def test_rates_are_as_learned_where_a_source_was_shown_before() -> None:
 
 
 def test_the_likelier_next_item_gets_the_likelier_response() -> None:
-    low, typical, high = (PRIOR_RATE * height for height in planted_shop().curve("home", np.array([0.001, 0.02, 0.5])))
+    low, typical, high = (PRIOR_RATE * height for height in planted_shop().curve("home", [0.001, 0.02, 0.5]))
     assert low < typical < high
     assert typical == pytest.approx(PRIOR_RATE, rel=0.1)

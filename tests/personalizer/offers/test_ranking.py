@@ -11,7 +11,6 @@ from personalizer.offers.ranking import (
     RATES,
     SUREST,
     TYPICAL,
-    Numbers,
     Ranked,
     expected_value,
     greedy,
@@ -32,35 +31,37 @@ def test_every_reason_has_a_rate_and_a_typical_strength() -> None:
     assert all(0 < RATES[reason] < 1 and 0 < TYPICAL[reason] <= 1 for reason in Reason)
 
 
-def plain(p_next: Numbers) -> Numbers:
-    return p_next
-
-
 def test_what_several_sources_say_adds_up() -> None:
-    found = [Candidates.of(Reason.BEST_SELLER, [4, 1], [0.2, 1.0]), Candidates.of(Reason.BOUGHT_TOGETHER, [1], [0.4], [7])]
-    merged = merge(found, ALL, plain)
+    found = [Candidates(Reason.BEST_SELLER, [4, 1], [0.2, 1.0]), Candidates(Reason.BOUGHT_TOGETHER, [1], [0.4], [7])]
+    merged = merge(found, ALL, list)
     assert merged.items.tolist() == [1, 4]
     assert (1 - merged.missed).tolist() == pytest.approx([1 - 0.5 * 0.8, 0.1])
-    assert (merged.source[0], merged.because[0]) == (0, -1), "who says most gives the reason"
+    lead = merged.leading[0]
+    assert (merged.reasons[lead], merged.because[lead]) == (Reason.BEST_SELLER, -1), "who says most gives the reason"
 
 
 def test_of_equals_who_spoke_first_gives_the_reason() -> None:
-    found = [Candidates.of(Reason.BOUGHT_TOGETHER, [1], [0.4], [7]), Candidates.of(Reason.BEST_SELLER, [1], [0.4])]
-    assert (merge(found, ALL, plain).source[0], merge(found, ALL, plain).because[0]) == (0, 7)
+    found = [Candidates(Reason.BOUGHT_TOGETHER, [1], [0.4], [7]), Candidates(Reason.BEST_SELLER, [1], [0.4])]
+    assert merge(found, ALL, list).leading.tolist() == [0]
 
 
 def test_nobody_says_nothing() -> None:
-    assert len(merge([], ALL, plain).items) == 0
+    assert len(merge([], ALL, list).items) == 0
+
+
+def test_who_must_be_silent_is_not_heard() -> None:
+    found = [Candidates(Reason.EDITORIAL, [1], [1.0]), Candidates(Reason.BEST_SELLER, [2], [1.0])]
+    assert merge(found, ALL | {Reason.EDITORIAL: 0.0}, list).items.tolist() == [2]
 
 
 def test_nobody_is_entirely_sure() -> None:
-    merged = merge([Candidates.of(Reason.BEST_SELLER, [1], [1.0])], dict.fromkeys(Reason, 7.0), plain)
+    merged = merge([Candidates(Reason.BEST_SELLER, [1], [1.0])], dict.fromkeys(Reason, 7.0), list)
     assert 1 - merged.missed[0] == pytest.approx(SUREST)
 
 
 def test_the_model_of_next_items_is_heard_through_the_learned_curve() -> None:
-    found = [Candidates.of(Reason.NEXT_ITEM, [1], [0.03]), Candidates.of(Reason.BEST_SELLER, [2], [0.4])]
-    merged = merge(found, ALL, lambda p_next: 10 * p_next)
+    found = [Candidates(Reason.NEXT_ITEM, [1], [0.03]), Candidates(Reason.BEST_SELLER, [2], [0.4])]
+    merged = merge(found, ALL, lambda p_next: [10 * p for p in p_next])
     assert (1 - merged.missed).tolist() == pytest.approx([0.15, 0.2])
 
 
