@@ -262,7 +262,7 @@ def joined(old: Report, name: str, new: Report, run: Run) -> Report:
     theirs = {figure.part for figure in new.figures}
     quality = name == "quality"
     return Report(
-        runs={**old.runs, name: run},
+        runs={**{done: of for done, of in old.runs.items() if not (quality and done == MODEL)}, name: run},
         tested=new.tested if quality else old.tested,
         carts=new.carts if quality else old.carts,
         figures=[*(figure for figure in old.figures if figure.part not in theirs), *new.figures],
