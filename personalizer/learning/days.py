@@ -69,7 +69,12 @@ class Clicks:
         kinds = np.concatenate([part.kinds for part in parts])
         times = np.concatenate([part.times_ms for part in parts])
         order = np.lexsort((times, sessions))
-        return cls(names, sessions[order], items[order], kinds[order], times[order])
+        # One after the other: two of each at once would be the most that training takes.
+        sessions = sessions[order]
+        items = items[order]
+        kinds = kinds[order]
+        times = times[order]
+        return cls(names, sessions, items, kinds, times)
 
     @classmethod
     def none(cls) -> "Clicks":

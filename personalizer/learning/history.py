@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 ROWS_AT_ONCE: Final = 20_000
+PIECE: Final = 2_000_000  # clicks that are counted at once, about
 # What is first seen this long after the history begins was not there before; of what came earlier nobody knows.
 SETTLED_MS: Final = 7 * DAY_MS
 CAMPAIGN_MARKS: Final = ("utm_", "gclid", "fbclid", "msclkid", "dclid", "gbraid", "wbraid", "_ga", "mc_")
@@ -116,16 +118,26 @@ def with_catalogue(items: Items, copy: CatalogueCopy | None) -> Items:
 
 
 def interactions_of(clicks: Clicks) -> Interactions:
-    """What each session did with each item, from clicks that are numbered as the items are. Pure."""
+    """What each session did with each item, from clicks that are numbered as the items are. Pure.
+
+    In pieces of whole sessions: to count all clicks of a large shop at once takes several times their memory.
+    """
     if not len(clicks):
         return Interactions(clicks.sessions, clicks.items, *(np.zeros(0, np.float32),) * 3)
-    width = len(clicks.names)
-    place = np.concatenate(([0], np.cumsum(clicks.sessions[1:] != clicks.sessions[:-1])))  # they come ordered by session
-    cells, first, cell_of = np.unique(place * width + clicks.items, return_index=True, return_inverse=True)
-    views, cart_adds, purchases = (
-        np.bincount(cell_of, clicks.kinds == kind, minlength=len(cells)).astype(np.float32) for kind in (0, 1, 2)
-    )
-    return Interactions(clicks.sessions[first], clicks.items[first], views, cart_adds, purchases)
+    # They come ordered by session.
+    edges = np.concatenate(([0], np.flatnonzero(clicks.sessions[1:] != clicks.sessions[:-1]) + 1, [len(clicks)]))
+    near = np.minimum(np.searchsorted(edges, np.arange(0, len(clicks) + PIECE, PIECE)), len(edges) - 1)
+    parts = [_interactions(clicks, begin, end) for begin, end in pairwise(np.unique(edges[near]).tolist())]
+    return Interactions(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _interactions(clicks: Clicks, begin: int, end: int) -> tuple[NDArray[Any], ...]:
+    """The columns of Interactions for the clicks begin:end."""
+    sessions, items, kinds = clicks.sessions[begin:end], clicks.items[begin:end], clicks.kinds[begin:end]
+    place = np.concatenate(([0], np.cumsum(sessions[1:] != sessions[:-1])))
+    cells, first, cell_of = np.unique(place * len(clicks.names) + items, return_index=True, return_inverse=True)
+    counts = (np.bincount(cell_of, kinds == kind, minlength=len(cells)).astype(np.float32) for kind in (0, 1, 2))
+    return sessions[first], items[first], *counts
 
 
 def _page(row: Sequence[Any]) -> Word:

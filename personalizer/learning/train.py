@@ -32,6 +32,7 @@ from personalizer.learning.ids import shortened
 from personalizer.learning.repeats import read_habits
 from personalizer.learning.span import Span, read_span
 from personalizer.learning.witnesses import behaviour_of, set_apart, tried
+from personalizer.models.behaviour import Behaviour
 from personalizer.models.model import ByteColumn, Model, Ragged, find, places_of, sorted_names
 from personalizer.models.next_item import NextItem
 from personalizer.models.popular import best_sellers
@@ -115,14 +116,17 @@ def train(
     store = ModelStore(settings.model_dir)
     before = _before(store, site.name)
     full = wish.full or _too_old(store, site, before, settings, now)
-    taught, witnesses = set_apart(clicks, span.until_ms)
     progress("finding what goes together", 0.3)
     model = _counted(history, site, span, items, interactions_of(clicks), parameters, now)
     about = _about(span, model, len(clicks), long_ids, parameters, now)
     if before is None:
         # What is counted is there in a moment: a shop that has nothing yet does not wait for what takes minutes.
         store.save(site.name, model, about | {"full": False}, now)
-    model = replace(model, next_item=_next_item(taught, model, None if full else before, within(progress, 0.4, 0.9)))
+    taught, witnesses = set_apart(clicks, span.until_ms)
+    del clicks  # of a large shop a gigabyte, and from here on nobody asks
+    behaviour = behaviour_of(taught)
+    del taught
+    model = replace(model, next_item=_next_item(behaviour, model, None if full else before, within(progress, 0.4, 0.9)))
     progress("asking about sessions kept apart", 0.92)
     trial, refused = _judged(model, before, witnesses, span, wish)
     progress("writing", 0.95)
@@ -170,16 +174,14 @@ def _too_old(store: ModelStore, site: Site, before: Before | None, settings: Set
     return not last or (now - datetime.fromisoformat(last)).total_seconds() >= settings.train_full_interval_s
 
 
-def _next_item(taught: Clicks, model: Model, before: Before | None, progress: Progress) -> NextItem | None:
+def _next_item(taught: Behaviour, model: Model, before: Before | None, progress: Progress) -> NextItem | None:
     """The ranker, on top of the one before if there is one; None when nobody did anything."""
     if not len(taught):
         return None
     previous = before.model.next_item if before else None
     if before and previous:
         previous = previous.renumbered(places_of(model.item_ids, before.model.item_ids), len(model))
-    return NextItem.fit(
-        behaviour_of(taught), len(model), model.category_of, seed=SEED, progress=progress, previous=previous
-    )  # fmt: skip
+    return NextItem.fit(taught, len(model), model.category_of, seed=SEED, progress=progress, previous=previous)
 
 
 def _judged(

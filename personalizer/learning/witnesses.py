@@ -37,7 +37,11 @@ def set_apart(clicks: Clicks, until_ms: int) -> tuple[Clicks, Clicks]:
 
 def behaviour_of(clicks: Clicks) -> Behaviour:
     """The clicks as models take them. The order within a second is kept."""
-    return Behaviour.of_rows(clicks.sessions, clicks.items, clicks.kinds, clicks.times_ms // 1000)
+    seconds = clicks.times_ms // 1000
+    begins = np.flatnonzero(np.concatenate(([len(clicks) > 0], clicks.sessions[1:] != clicks.sessions[:-1])))
+    starts = np.append(begins, len(clicks))
+    ended = seconds[starts[1:] - 1]  # clicks come ordered by session and time
+    return Behaviour(starts, clicks.items, clicks.kinds, seconds).taken(np.argsort(ended, kind="stable"))
 
 
 def tried(ranker: Ranker, item_ids: Names, witnesses: Clicks) -> Trial:

@@ -65,10 +65,14 @@ class Behaviour:
 
     def chosen(self, sessions: NDArray[Any]) -> "Behaviour":
         """The sessions of the numbers, or of the mask, that is given; in the order of time."""
-        numbers = np.flatnonzero(sessions) if sessions.dtype == np.bool_ else np.sort(sessions)
+        return self.taken(np.flatnonzero(sessions) if sessions.dtype == np.bool_ else np.sort(sessions))
+
+    def taken(self, numbers: NDArray[np.int64]) -> "Behaviour":
+        """The sessions of these numbers, in this order, which has to be that of time."""
         lengths = np.diff(self.starts)[numbers]
         starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-        places = np.repeat(self.starts[numbers] - starts[:-1], lengths) + np.arange(starts[-1])
+        places = np.arange(starts[-1])
+        places += np.repeat(self.starts[numbers] - starts[:-1], lengths)
         return Behaviour(starts, self.items[places], self.kinds[places], self.times[places])
 
     def before(self, time_s: int) -> "Behaviour":

@@ -10,7 +10,7 @@ from personalizer.models.next_item.compiled import still
 from personalizer.models.next_item.embedding import embed, placed
 from personalizer.models.next_item.evidence import LONGEST
 from personalizer.models.next_item.features import Items
-from personalizer.models.next_item.index import Related, Sessions, build_related, build_sessions
+from personalizer.models.next_item.index import CHUNK, Related, Sessions, build_related, build_sessions, occurrences
 
 __all__ = ["Base", "build_base", "trimmed"]
 
@@ -44,7 +44,9 @@ def trimmed(behaviour: Behaviour) -> Behaviour:
     lengths = np.diff(behaviour.starts)
     if not len(lengths) or lengths.max() <= MOST_EVENTS:
         return behaviour
-    rows = np.repeat(behaviour.starts[1:], lengths) - np.arange(len(behaviour.items)) <= MOST_EVENTS
+    rows = np.ones(len(behaviour.items), np.bool_)
+    for session in np.flatnonzero(lengths > MOST_EVENTS):
+        rows[behaviour.starts[session] : behaviour.starts[session + 1] - MOST_EVENTS] = False
     starts = np.concatenate(([0], np.cumsum(np.minimum(lengths, MOST_EVENTS)))).astype(np.int64)
     return Behaviour(starts, behaviour.items[rows], behaviour.kinds[rows], behaviour.times[rows])
 
@@ -58,7 +60,7 @@ def build_base(
     sessions = build_sessions(behaviour, n_items, LONGEST, MOST_HOLDERS)
     most = max(10, min(MOST_RELATED, RELATED_ROOM // max(n_items, 1)))
     related = build_related(behaviour, sessions, n_items, most)
-    held = np.maximum(np.bincount(sessions.items, minlength=n_items), 1).astype(np.float32)
+    held = np.maximum(occurrences(sessions.items, n_items), 1).astype(np.float32)
     vectors = embed(related, held, DIMENSIONS, seed) if embedding is None else placed(embedding, related)
     return Base(sessions, related, _items(behaviour, sessions, related, category_of, vectors, n_items))
 
@@ -69,8 +71,8 @@ def _items(
 ) -> Items:  # fmt: skip
     total = len(behaviour.items)
     recent_clicks = max(LEAST_RECENT, total // 10)
-    recent = np.bincount(behaviour.items[-recent_clicks:], minlength=n_items)
-    ever = np.bincount(behaviour.items, minlength=n_items)
+    recent = occurrences(behaviour.items[-recent_clicks:], n_items)
+    ever = occurrences(behaviour.items, n_items)
     expected = ever * min(1.0, recent_clicks / max(total, 1))
     popular = np.lexsort((np.arange(n_items), -ever, -recent))[:POPULAR_KEPT]
     return Items(
@@ -95,8 +97,10 @@ def _idle(sessions: Sessions, n_items: int) -> NDArray[np.float64]:
 
 
 def _follows_itself(related: Related, n_items: int) -> NDArray[np.float32]:
-    rows = np.repeat(np.arange(n_items), np.diff(related.starts))
     found = np.zeros(n_items, np.float32)
-    itself = rows == related.items
-    found[rows[itself]] = related.forward[itself]
+    for begin in range(0, n_items, CHUNK):
+        starts = related.starts[begin : begin + CHUNK + 1]
+        rows = begin + np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        itself = rows == related.items[starts[0] : starts[-1]]
+        found[rows[itself]] = related.forward[starts[0] : starts[-1]][itself]
     return found

@@ -1,12 +1,13 @@
 """Items as vectors: what they occur with, in few dimensions. Pure."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from personalizer.models.next_item.index import Related
+from personalizer.models.next_item.index import CHUNK, Related
 
 __all__ = ["embed", "placed"]
 
@@ -27,7 +28,8 @@ def embed(related: Related, held: NDArray[np.float32], dimensions: int, seed: in
     width = min(dimensions + OVERSAMPLED, n_items)
     found = np.random.default_rng(seed).standard_normal((n_items, width)).astype(np.float32)
     for _ in range(POWER_STEPS):
-        found = np.linalg.qr(matrix @ found)[0]
+        found = matrix @ found  # by itself: what it was before need not stay while it is decomposed
+        found = np.linalg.qr(found)[0]
     values, vectors = np.linalg.eigh((found.T @ (matrix @ found)).astype(np.float64))
     strongest = np.argsort(-values, kind="stable")[:dimensions]
     rows = found @ (vectors[:, strongest] * np.sqrt(np.maximum(values[strongest], 0))).astype(np.float32)
@@ -50,13 +52,40 @@ def placed(vectors: NDArray[np.float32], related: Related) -> NDArray[np.float32
 
 
 def _information(related: Related, held: NDArray[np.float32]) -> Any:
-    """log(together × sessions / (one × other)) where positive, symmetric, as a sparse matrix."""
-    rows = np.repeat(np.arange(len(held)), np.diff(related.starts))
-    others = related.items
-    together = related.cosine * np.sqrt(held[rows] * held[others])
-    total = float(held.sum())
+    """log(together × sessions / (one × other)) where positive, symmetric, as a sparse matrix.
+
+    Put together in pieces of CHUNK items: of a large shop, all of it at once takes several times the matrix.
+    """
+    n_items = len(held)
+    total, pieces = float(held.sum()), range(0, n_items, CHUNK)
+    one_way = _joined((_one_way(related, held, total, begin) for begin in pieces), len(related.items), n_items)
+    other_way = one_way.T.tocsr()
+    both = (one_way[begin : begin + CHUNK] + other_way[begin : begin + CHUNK] for begin in pieces)
+    whole = _joined(both, 2 * one_way.nnz, n_items)
+    whole.data *= np.float32(0.5)
+    return whole
+
+
+def _one_way(related: Related, held: NDArray[np.float32], total: float, begin: int) -> Any:
+    """Of a piece of the items from `begin` on, what each has in common with those of its own row."""
+    starts = related.starts[begin : begin + CHUNK + 1]
+    rows = begin + np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    others, cosine = related.items[starts[0] : starts[-1]], related.cosine[starts[0] : starts[-1]]
+    together = cosine * np.sqrt(held[rows] * held[others])
     with np.errstate(divide="ignore"):
         information = np.log(together * total / (held[rows] * held[others]))
     kept = (information > 0) & (rows != others) & (together > 0)
-    matrix = sparse.csr_matrix((information[kept].astype(np.float32), (rows[kept], others[kept])), shape=(len(held),) * 2)
-    return ((matrix + matrix.T) * np.float32(0.5)).tocsr()
+    places = (rows[kept] - begin, others[kept])
+    return sparse.csr_matrix((information[kept].astype(np.float32), places), shape=(len(starts) - 1, len(held)))
+
+
+def _joined(blocks: Iterator[Any], room: int, n_items: int) -> Any:
+    """The square matrix of blocks of rows, which hold `room` numbers at most; each goes as soon as it has its place."""
+    values, columns, lengths, used = np.empty(room, np.float32), np.empty(room, np.int32), [np.zeros(1, np.int64)], 0
+    for block in blocks:
+        values[used : used + block.nnz], columns[used : used + block.nnz] = block.data, block.indices
+        lengths.append(np.diff(block.indptr))
+        used += block.nnz
+    values.resize(used, refcheck=False)
+    columns.resize(used, refcheck=False)
+    return sparse.csr_matrix((values, columns, np.cumsum(np.concatenate(lengths))), shape=(n_items, n_items))

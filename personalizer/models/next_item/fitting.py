@@ -86,6 +86,7 @@ def learn(
     knobs = tuned(check._replace(asked=check.asked.some(MOST_TUNED, seed)))
     progress("making examples", 0.3)
     seen = examples(check.base, knobs, check.behaviour, check.asked, CANDIDATES, 1.0, seed)
+    del check  # of a large shop two bases take more memory than all else
     made = _joined(
         [examples(one.base, knobs, one.behaviour, one.asked, CANDIDATES, SHARE, seed) for one in lessons(before, part, seed)]
     )

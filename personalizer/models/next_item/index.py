@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from personalizer.models.behaviour import Behaviour
 from personalizer.models.next_item.compiled import array_of, entry, inner, still
 
-__all__ = ["Related", "Sessions", "build_related", "build_sessions", "strongest"]
+__all__ = ["CHUNK", "Related", "Sessions", "build_related", "build_sessions", "occurrences", "strongest"]
 
 WINDOW: Final = 10  # clicks; what lies farther apart in a session is no step from one to the other
-CHUNK: Final = 16_384  # items whose rows are found at once
+CHUNK: Final = 16_384  # items whose rows are worked on at once
+PIECE: Final = 4_000_000  # numbers that are counted at once
 
 
 class Sessions(NamedTuple):
@@ -79,8 +80,9 @@ def build_sessions(behaviour: Behaviour, n_items: int, longest: int, most_holder
     used = _distinct(
         *_parts(behaviour), np.full(n_items, -1, np.int64), np.empty(n_items, np.int64), longest, starts, items, kinds
     )
-    items, kinds = items[:used].copy(), kinds[:used].copy()
-    counts = np.minimum(np.bincount(items, minlength=n_items), most_holders)
+    items.resize(used, refcheck=False)  # in place: a copy would lie beside what it is of
+    kinds.resize(used, refcheck=False)
+    counts = np.minimum(occurrences(items, n_items), most_holders)
     holder_starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
     holders = np.empty(holder_starts[-1], np.int32)
     _fill_holders(starts, items, holder_starts, holders)
@@ -90,22 +92,33 @@ def build_sessions(behaviour: Behaviour, n_items: int, longest: int, most_holder
 def build_related(behaviour: Behaviour, index: Sessions, n_items: int, most: int) -> Related:
     """What stands near what, the `most` strongest of each item. An item's row rests on its indexed holders."""
     # At least one: an item that only a long session held, before its last ones, is near others all the same.
-    held = np.maximum(np.bincount(index.items, minlength=n_items), 1).astype(np.float32)
-    starts = np.zeros(n_items + 1, np.int64)
-    parts: list[tuple[NDArray[np.generic], ...]] = []
+    held = np.maximum(occurrences(index.items, n_items), 1).astype(np.float32)
+    starts, most, used = np.zeros(n_items + 1, np.int64), min(most, n_items), 0
+    # Room for all that there may be: only what is written to takes memory, and the rest is given back in place.
+    others, *sums = (np.empty(n_items * most, kind) for kind in (np.int32, np.float32, np.float32, np.float32))
     scratch = (np.zeros((n_items, 3), np.float32), np.full(n_items, -1, np.int64), np.zeros(1, np.int64))
     for begin in range(0, n_items, CHUNK):
         end = min(begin + CHUNK, n_items)
-        room = (end - begin) * min(most, n_items)
-        items, values = np.empty(room, np.int32), np.empty((room, 3), np.float32)
-        used = _related_rows(
-            *_parts(behaviour)[:2], index.holder_starts, index.holders, still(held), begin, end, min(most, n_items),
-            *scratch, starts, items, values,
+        values = np.empty(((end - begin) * most, 3), np.float32)
+        found = _related_rows(
+            *_parts(behaviour)[:2], index.holder_starts, index.holders, still(held), begin, end, most,
+            *scratch, starts, others[used:], values,
         )  # fmt: skip
-        parts.append((items[:used].copy(), *(values[:used, column].copy() for column in range(3))))
+        for column, value in zip(sums, values.T, strict=True):
+            column[used : used + found] = value[:found]
+        used += found
     np.cumsum(starts, out=starts)
-    columns = [np.concatenate([part[place] for part in parts]) for place in range(4)]
-    return Related(still(starts), *map(still, columns))
+    for column in (others, *sums):
+        column.resize(used, refcheck=False)
+    return Related(still(starts), still(others), *map(still, sums))
+
+
+def occurrences(items: NDArray[np.int32], n_items: int) -> NDArray[np.int64]:
+    """How often each item is there, int64 (n_items,). In pieces, since what NumPy counts it first copies as int64."""
+    found = np.zeros(n_items, np.int64)
+    for begin in range(0, len(items), PIECE):
+        found += np.bincount(items[begin : begin + PIECE], minlength=n_items)
+    return found
 
 
 def _parts(behaviour: Behaviour) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]:

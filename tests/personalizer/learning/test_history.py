@@ -243,6 +243,18 @@ def test_sums_up_what_a_session_did_with_an_item() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("piece", [1, 2, 7, 100])
+def test_pieces_of_sessions_sum_up_to_the_same(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    sessions = np.sort(rng.integers(0, 12, 60)).astype(np.uint64)
+    items, kinds = rng.integers(0, 5, 60).astype(np.int32), rng.integers(0, 3, 60).astype(np.uint8)
+    clicks = Clicks(np.array([b"a", b"b", b"c", b"d", b"e"]), sessions, items, kinds, np.arange(60))
+    at_once = vars(interactions_of(clicks))
+    monkeypatch.setattr("personalizer.learning.history.PIECE", piece)
+    in_pieces = vars(interactions_of(clicks))
+    assert all(np.array_equal(in_pieces[name], column) and len(column) > 30 for name, column in at_once.items())
+
+
 def test_no_clicks_are_no_interactions() -> None:
     assert len(interactions_of(Clicks.none()).items) == 0
 

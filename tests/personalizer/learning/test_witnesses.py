@@ -6,6 +6,7 @@ import numpy as np
 
 from personalizer.learning.days import Clicks
 from personalizer.learning.witnesses import LAST_MS, MOST_SESSIONS, ONE_IN, behaviour_of, set_apart, tried
+from personalizer.models.behaviour import Behaviour
 from personalizer.models.next_item import Ranked, Visit
 
 NOW_MS = 1_800_000_000_000
@@ -54,6 +55,21 @@ def test_the_same_ones_are_apart_however_the_day_goes_on() -> None:
 def test_of_nothing_nothing_is_apart() -> None:
     taught, witnesses = set_apart(Clicks.none(), NOW_MS)
     assert (len(taught), len(witnesses)) == (0, 0)
+
+
+def test_behaviour_is_that_of_the_rows_in_whatever_order_sessions_ended() -> None:
+    rng = np.random.default_rng(5)
+    sessions, ages = (
+        np.sort(rng.integers(0, 2**63, 40).astype(np.uint64)[rng.integers(0, 40, 300)]),
+        rng.integers(0, 90_000, 300),
+    )
+    order = np.lexsort((-ages, sessions))
+    made = clicks(*((int(sessions[row]), int(rng.integers(0, 3)), int(ages[row])) for row in order))
+    expected = Behaviour.of_rows(made.sessions, made.items, made.kinds, made.times_ms // 1000)
+    found = behaviour_of(made)
+    assert all(np.array_equal(column, getattr(expected, name)) for name, column in vars(found).items())
+    assert (np.diff(found.ended) >= 0).all()
+    assert len(behaviour_of(Clicks.none())) == 0
 
 
 def test_behaviour_keeps_the_order_within_a_second() -> None:

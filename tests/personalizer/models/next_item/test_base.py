@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from personalizer.models.next_item import base, embedding, index
 from personalizer.models.next_item.base import MOST_EVENTS, build_base, trimmed
 from personalizer.models.next_item.compiled import warm
 from tests.personalizer.models.next_item.test_index import behaviour
@@ -58,3 +59,17 @@ def test_of_a_machines_session_the_last_clicks_are_kept() -> None:
     assert found.items[2:].tolist() == [2] * (MOST_EVENTS - 3) + [0, 1, 3, 1]
     assert trimmed(found) is found
     assert len(trimmed(behaviour())) == 0
+
+
+@pytest.mark.parametrize("piece", [1, 3, 7])
+def test_pieces_make_the_same_base(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    shop = behaviour(*(rng.integers(0, 20, int(rng.integers(1, 9))).tolist() for _ in range(200)))
+    at_once = build_base(shop, 22, None, seed=1)
+    for module in (index, embedding, base):
+        monkeypatch.setattr(module, "CHUNK", piece)
+    monkeypatch.setattr(index, "PIECE", piece)
+    in_pieces = build_base(shop, 22, None, seed=1)
+    for part, other in zip(at_once, in_pieces, strict=True):
+        assert all(np.array_equal(column, same) for column, same in zip(part, other, strict=True))
+    assert len(at_once.related.items) > 100
