@@ -28,8 +28,7 @@ def embed(related: Related, held: NDArray[np.float32], dimensions: int, seed: in
     width = min(dimensions + OVERSAMPLED, n_items)
     found = np.random.default_rng(seed).standard_normal((n_items, width)).astype(np.float32)
     for _ in range(POWER_STEPS):
-        found = matrix @ found  # by itself: what it was before need not stay while it is decomposed
-        found = np.linalg.qr(found)[0]
+        found = _orthonormal(matrix @ found)
     values, vectors = np.linalg.eigh((found.T @ (matrix @ found)).astype(np.float64))
     strongest = np.argsort(-values, kind="stable")[:dimensions]
     rows = found @ (vectors[:, strongest] * np.sqrt(np.maximum(values[strongest], 0))).astype(np.float32)
@@ -49,6 +48,14 @@ def placed(vectors: NDArray[np.float32], related: Related) -> NDArray[np.float32
     whole = vectors.copy()
     whole[new] = np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 1e-6)
     return whole
+
+
+def _orthonormal(columns: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The Q of a QR decomposition, float32 of the same shape, worked out in one copy of doubles, as NumPy does in four."""
+    from scipy.linalg import qr  # serving has no use for it
+
+    basis = qr(np.asfortranarray(columns, np.float64), overwrite_a=True, mode="economic", check_finite=False)[0]
+    return np.ascontiguousarray(basis, np.float32)
 
 
 def _information(related: Related, held: NDArray[np.float32]) -> Any:
