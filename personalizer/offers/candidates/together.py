@@ -52,6 +52,8 @@ def seeds(situation: Situation) -> list[Seed]:
 
 def bought_together(known: Insight, situation: Situation) -> list[Candidates]:
     """What others bought along with any of the seeds; what was only looked at counts less than what is there to stay."""
+    if not len(known.model.bought.items):  # a shop that tells of no purchases
+        return []
     settled = {situation.page_item, *situation.cart, *situation.bought}
     start = [seed if seed.item in settled else Seed(seed.item, seed.weight * ONLY_VIEWED) for seed in seeds(situation)]
     return _related(known.model.bought, start, Reason.BOUGHT_TOGETHER)
