@@ -16,7 +16,7 @@ from personalizer.models.next_item.calibration import Calibration, calibrate, ex
 from personalizer.models.next_item.evidence import Knobs
 from personalizer.models.next_item.examples import Examples, Moments, examples, moments, places
 from personalizer.models.next_item.features import CANDIDATES, FEATURES
-from personalizer.models.next_item.trees import Trees, new_bench, no_trees, of_dump, predict
+from personalizer.models.next_item.trees import Trees, mean_of, new_bench, no_trees, of_dump, predict
 
 __all__ = ["Learned", "learn"]
 
@@ -219,11 +219,14 @@ def grown(made: Examples, seed: int) -> Trees:
     if len(sizes) < LEAST_CHECKED:
         return no_trees()
     data = lightgbm.Dataset(made.rows, made.was_next, group=sizes, feature_name=list(FEATURES))
-    growth = {**GROWTH, **(LARGER if len(sizes) >= ENOUGH else {}), "seed": seed}
-    return of_dump(lightgbm.train(growth, data, TREES).dump_model())
+    growth = {**GROWTH, **(LARGER if len(sizes) >= ENOUGH else {})}
+    forests = [lightgbm.train({**growth, "seed": seed + number}, data, TREES) for number in range(FORESTS)]
+    return mean_of([of_dump(forest.dump_model()) for forest in forests])
 
 
 TREES: Final = 100
+# The loss draws weights by chance; the mean of two is steadier than one, and scoring trees is cheap.
+FORESTS: Final = 2
 # With many examples, more leaves that rest on more of them each.
 LARGER: Final[Mapping[str, Any]] = {"num_leaves": 31, "min_data_in_leaf": 100, "lambda_l2": 20.0, "learning_rate": 0.08}
 GROWTH: Final[Mapping[str, Any]] = {

@@ -14,10 +14,22 @@ from numpy.typing import NDArray
 
 from personalizer.models.next_item.compiled import array_of, entry, inner, still, type_of
 
-__all__ = ["BLOCK", "MOST_LEAVES", "Bench", "Trees", "new_bench", "no_trees", "of_dump", "predict", "score", "trees_type"]
+__all__ = [
+    "BLOCK",
+    "MOST_LEAVES",
+    "Bench",
+    "Trees",
+    "mean_of",
+    "new_bench",
+    "no_trees",
+    "of_dump",
+    "predict",
+    "score",
+    "trees_type",
+]
 
 MOST_LEAVES: Final = 32  # of a tree: one bit each
-BLOCK: Final = 100  # rows that are scored together
+BLOCK: Final = 104  # rows that are scored together: thirteen instructions of eight
 ALL: Final = 2**MOST_LEAVES - 1
 first_bit: Final[Any] = bits.trailing_zeros
 
@@ -71,6 +83,19 @@ def no_trees() -> Trees:
 
 def trees_type() -> object:
     return type_of(no_trees())
+
+
+def mean_of(parts: Sequence[Trees]) -> Trees:
+    """Trees that score the mean of what the parts score, each of them learned from the same by other chances."""
+    starts, nodes = [np.zeros(1, np.int32)], 0
+    for part in parts:
+        starts.append(part.starts[1:] + np.int32(nodes))
+        nodes += len(part.feature)
+    feature, threshold, left_for, leaves = (np.concatenate(columns) for columns in zip(*(p[1:] for p in parts), strict=True))
+    return Trees(
+        still(np.concatenate(starts)), still(feature), still(threshold), still(left_for),
+        still(leaves / np.float32(len(parts))),
+    )  # fmt: skip
 
 
 Wall = tuple[int, float, int]  # feature, threshold, left_for
@@ -127,19 +152,19 @@ def _of_trees(trees: Sequence[tuple[list[Wall], list[float]]]) -> Trees:
 @inner
 def score(trees, rows, begin, size, bench, scores):  # type: ignore[no-untyped-def]
     """The sums of the leaves that rows[begin : begin + size], BLOCK at most, fall into, into the same places of scores."""
-    columns, left = bench.columns, bench.left
+    columns, left, every = bench.columns, bench.left, np.uint32(ALL)
     for at in range(size):
         scores[begin + at] = 0
         for number in range(rows.shape[1]):
             columns[number, at] = rows[begin + at, number]
     for tree in range(len(trees.starts) - 1):
-        for at in range(size):
-            left[at] = np.uint32(ALL)
+        left[:] = every
         for node in range(trees.starts[tree], trees.starts[tree + 1]):
-            column, threshold, left_for = columns[trees.feature[node]], trees.threshold[node], trees.left_for[node]
-            # Without a branch: the compiler makes one instruction of eight rows or more.
-            for at in range(size):
-                left[at] &= left_for if column[at] > threshold else np.uint32(ALL)
+            feature, threshold, left_for = trees.feature[node], trees.threshold[node], trees.left_for[node]
+            # Always a whole block, and without a branch: the compiler makes one instruction of eight rows. What is left
+            # from before behind the rows is reckoned with and not looked at.
+            for at in range(BLOCK):
+                left[at] &= left_for if columns[feature, at] > threshold else every
         for at in range(size):
             scores[begin + at] += trees.leaves[tree, first_bit(left[at])]
 

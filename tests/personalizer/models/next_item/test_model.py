@@ -50,8 +50,9 @@ def test_items_come_once_best_first_and_as_many_as_asked(model: NextItem) -> Non
     assert len(ranked) == len(set(ranked.items.tolist())) == 15
     assert (np.diff(ranked.probability) <= 0).all()
     assert ((ranked.probability >= 0) & (ranked.probability <= 1)).all()
-    assert len(model.rank(Visit.of([0]), 1000)) == 20
-    assert ranked.source[ranked.items == 0].tolist() == [SEEN]
+    whole = model.rank(Visit.of([0, 8]), 1000)
+    assert len(whole) == 20
+    assert whole.source[whole.items == 0].tolist() == [SEEN]
 
 
 def test_nothing_to_go_by_gets_best_sellers(model: NextItem) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from personalizer.models.next_item.compiled import still, warm
-from personalizer.models.next_item.trees import BLOCK, MOST_LEAVES, Trees, new_bench, no_trees, of_dump, predict
+from personalizer.models.next_item.trees import BLOCK, MOST_LEAVES, Trees, mean_of, new_bench, no_trees, of_dump, predict
 
 
 def scores(trees: Trees, rows: np.ndarray) -> np.ndarray:
@@ -97,3 +97,11 @@ def test_as_many_leaves_as_there_are_bits_and_no_more(side: str) -> None:
     assert scores(trees, rows).tolist() == np.clip(np.arange(-3, MOST_LEAVES + 3), 0, MOST_LEAVES - 1).tolist()
     with pytest.raises(ValueError, match="at most 32 leaves, got 33"):
         of_dump(chain(MOST_LEAVES + 1, side))
+
+
+def test_the_mean_of_several_forests(grown: tuple[Trees, np.ndarray, np.ndarray]) -> None:
+    trees, rows, expected = grown
+    other = of_dump(chain(8, "right_child"))
+    both = mean_of([other, no_trees(), trees, other])
+    assert both.sound(5)
+    assert scores(both, rows) == pytest.approx((expected + 2 * scores(other, rows)) / 4, abs=1e-5)
