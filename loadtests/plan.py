@@ -39,7 +39,7 @@ class Measured:
     replica_us: float = 18.2
     ingest_us: float = 88.0
     history_us: float = 11.5
-    offer_us: float = 690.0
+    offer_us: float = 1_170.0
     request_bytes: int = 697
     log_bytes: int = 1_500  # of the append-only log, and about as many go to each replica
     waiting_bytes: int = 684
