@@ -108,9 +108,9 @@ def serve_edge(settings: Settings, maker: str) -> None:
     GunicornServer(lambda: fresh(maker), options).run()
 
 
-def serve_wsgi(load_app: Callable[[], Any], host: str, port: int, threads: int, workers: int = 1) -> None:
+def serve_wsgi(load_app: Callable[[], Any], host: str, port: int, threads: int) -> None:
     """Serve an ordinary WSGI app with gunicorn's threaded worker. Blocks until told to stop."""
-    options = {"bind": bind_address(host, port), "workers": workers, "threads": threads, "worker_class": "gthread"}
+    options = {"bind": bind_address(host, port), "workers": 1, "threads": threads, "worker_class": "gthread"}
     GunicornServer(load_app, options).run()
 
 

@@ -6,6 +6,7 @@ A sound batch is decoded once. Only when something is wrong is it taken apart ev
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -15,11 +16,13 @@ from schema.events import MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_EVENTS_PER_BATCH,
 from tracker.checks import TimeWindow, find_problem
 from tracker.explain import complaint, document_of, explain, unreadable
 
-__all__ = ["Decoded", "Rejection", "decode", "decode_sound"]
+__all__ = ["Decoded", "Rejection", "clock_shift_ms", "decode", "whole"]
+
+B = TypeVar("B", bound=Batch)
 
 _batch = msgspec.json.Decoder(Batch)
 _event = msgspec.json.Decoder(Event)
-NUL = b"\\u0000"
+_NUL = b"\\u0000"
 # Escaped backslashes and whole pairs are matched first, so that what is left is half a pair.
 _ESCAPED = re.compile(rb"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>\\u[dD][89a-fA-F]..)")
 # Within this the difference between the clocks is the way through the network, beyond it the client's clock is wrong.
@@ -84,17 +87,24 @@ def decode(body: bytes, window: TimeWindow) -> Decoded:
     """
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge(f"expected a body of at most {MAX_BODY_BYTES} bytes, got {len(body)}")
-    return decode_sound(body, window) or _decode_apart(body, window)
+    return _decode_sound(body, window) or _decode_apart(body, window)
 
 
-def decode_sound(body: bytes, window: TimeWindow) -> Decoded | None:
-    """A batch with which nothing is wrong; None for any other."""
+def whole(body: bytes, decoder: msgspec.json.Decoder[B]) -> B | None:
+    """The batch in one go; None when it has to be taken apart."""
     # Nearly no body has a backslash, and to look for one byte takes no time.
-    if len(body) > MAX_EVENT_BYTES or (b"\\" in body and NUL in body):
+    if len(body) > MAX_EVENT_BYTES or (b"\\" in body and _NUL in body):
         return None
     try:
-        batch = _batch.decode(body)
+        return decoder.decode(body)
     except (ValueError, RecursionError):
+        return None
+
+
+def _decode_sound(body: bytes, window: TimeWindow) -> Decoded | None:
+    """A batch with which nothing is wrong; None for any other."""
+    batch = whole(body, _batch)
+    if batch is None:
         return None
     shift = clock_shift_ms(batch.sent_at, window)
     times = []
@@ -173,7 +183,7 @@ def _decode_event(raw: bytes, where: str) -> tuple[Event | None, str]:
         return None, explain(error, raw, where)
     except (ValueError, RecursionError) as error:
         return None, complaint("an event as JSON in UTF-8", unreadable(raw, error), where)
-    path = next(_nul_paths(document_of(raw), where), None) if NUL in raw else None
+    path = next(_nul_paths(document_of(raw), where), None) if _NUL in raw else None
     return (None, _nul_complaint(path)) if path else (event, "")
 
 

@@ -11,7 +11,6 @@ from msgspec import Meta
 
 from schema.currencies import CURRENCIES
 from schema.events import (
-    MAX_EVENT_BYTES,
     MAX_EVENTS_PER_BATCH,
     MAX_ITEMS_PER_EVENT,
     MAX_MONEY,
@@ -21,7 +20,7 @@ from schema.events import (
     Event,
     Item,
 )
-from tracker.beacon import NUL, Decoded, clock_shift_ms
+from tracker.beacon import Decoded, clock_shift_ms, whole
 from tracker.checks import FAROS, NEEDS_FIELDS, YEAR_2000_MS, TimeWindow
 
 __all__ = ["decode_plain"]
@@ -63,12 +62,8 @@ _batch = msgspec.json.Decoder(PlainBatch)
 
 def decode_plain(body: bytes, window: TimeWindow) -> Decoded | None:
     """As decode(), of a batch that is plain throughout; None for any other. No event is an order."""
-    # Nearly no body has a backslash, and to look for one byte takes no time.
-    if len(body) > MAX_EVENT_BYTES or (b"\\" in body and NUL in body):
-        return None
-    try:
-        batch = _batch.decode(body)
-    except (ValueError, RecursionError):
+    batch = whole(body, _batch)
+    if batch is None:
         return None
     received_ms, late_ms, future_ms = window
     earliest, latest = max(received_ms - late_ms, YEAR_2000_MS) if late_ms else YEAR_2000_MS, received_ms + future_ms

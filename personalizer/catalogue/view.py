@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personalizer.catalogue.item import decode_item, first_level, goods_of, item_facts, usual_currency
-from personalizer.models.goods import AVAILABILITIES, KINDS, NEVER, UNKNOWN, Goods
+from personalizer.models.goods import AVAILABILITIES, NEVER, PRODUCT, UNKNOWN, Goods
 from personalizer.models.model import ItemFacts, Model, find
 
 __all__ = ["CatalogueView", "News", "model_goods", "view_of"]
 
 NO_RULE: Final = (frozenset[str](), frozenset[str]())
 LEAST_MARGIN: Final = 0.01  # of the price: 0 would say that nobody knows, and a loss is not worth what is usual
-PRODUCT: Final = KINDS.index("product")
 OUT_OF_STOCK: Final = AVAILABILITIES.index("out_of_stock")
 CURRENCY_SAMPLE: Final = 200  # items
 # Rows that changed since the model's copy, by item id; None for a row that is gone.

@@ -7,13 +7,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AVAILABILITIES", "KINDS", "NEVER", "UNKNOWN", "Goods"]
+__all__ = ["AVAILABILITIES", "KINDS", "NEVER", "PRODUCT", "UNKNOWN", "Goods"]
 
 UNKNOWN: Final = -1
 NEVER: Final = int(np.iinfo(np.int64).max)
 # Places are the codes in the arrays: append only.
 AVAILABILITIES: Final = ("", "in_stock", "out_of_stock", "preorder", "backorder")
 KINDS: Final = ("product", "promotion", "editorial", "subscription")
+PRODUCT: Final = KINDS.index("product")
 
 
 @dataclass(frozen=True)

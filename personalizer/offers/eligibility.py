@@ -10,10 +10,10 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from personalizer.catalogue.view import CatalogueView
-from personalizer.models.goods import KINDS
+from personalizer.models.goods import KINDS, PRODUCT
 from personalizer.models.model import UNKNOWN, ItemFacts
 from personalizer.offers.candidates.replenishment import EARLIEST, rebuy_s
-from personalizer.offers.insight import PRODUCT, Insight
+from personalizer.offers.insight import Insight
 from personalizer.offers.placements import rules_of
 from personalizer.offers.ranking import Ranked
 from personalizer.offers.situation import Reason, Situation

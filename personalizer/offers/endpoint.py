@@ -56,11 +56,9 @@ class Wanted:
 
     def answer(self, stored: bytes | StoreDown | None) -> Reply:
         """The offers. stored: the profile, None when there is none or it may not be known."""
-        fallback: Fallback | None = None
+        fallback: Fallback | None = "store_down"
         profile = None
-        if isinstance(stored, StoreDown):
-            fallback = "store_down"
-        else:
+        if not isinstance(stored, StoreDown):
             profile = read_profile(stored)
             fallback = None if profile else "no_profile"
         decision = self.decider.of_profile(self.site, self.asked, profile, fallback, self.began)
@@ -97,12 +95,10 @@ class OffersEndpoint:
         if registry is None:
             return Reply(200, told, encode_exactly(self.decider.without_store(asked, began)))
         asker = asker_of(registry, arguments, headers.get("authorization", ""), headers.get("origin"))
-        may_know = knows(asker, asked.visitor_id, headers.get("cookie", ""))
-        if asked.visitor_id is None or wants_no_profile(headers.get("sec-gpc", ""), headers.get("dnt", "")):
-            may_know = "nothing"
-        key = None
-        if asked.visitor_id is not None and may_know != "nothing":
-            key = keys.visitor(keys.partition_of(asked.visitor_id, self.partitions), asker.site.name, asked.visitor_id)
+        no_profile = wants_no_profile(headers.get("sec-gpc", ""), headers.get("dnt", ""))
+        visitor_id, key = None if no_profile else asked.visitor_id, None
+        if visitor_id is not None and knows(asker, visitor_id, headers.get("cookie", "")) == "all":
+            key = keys.visitor(keys.partition_of(visitor_id, self.partitions), asker.site.name, visitor_id)
         return Wanted(self.decider, asker.site, asked, key, told, began)
 
 

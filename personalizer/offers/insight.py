@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from personalizer.catalogue.view import CatalogueView
 from personalizer.feedback.responses import BINS, CENTRES, LEAST_P, Responses
 from personalizer.kept import Kept
-from personalizer.models.goods import KINDS
+from personalizer.models.goods import KINDS, PRODUCT
 from personalizer.models.model import UNKNOWN, ItemFacts, Model
 from personalizer.offers.ranking import RATES, TYPICAL
 from personalizer.offers.situation import Candidates, Reason
 
-__all__ = ["ARRIVAL_S", "PRODUCT", "Insight", "insight_of"]
+__all__ = ["ARRIVAL_S", "Insight", "insight_of"]
 
 DAY_S: Final = 24 * 3600
 ARRIVAL_S: Final = 30 * DAY_S  # for so long a thing is new
@@ -26,7 +26,6 @@ MOST_PLACEMENTS: Final = 1000
 MOST_SELLERS: Final = 10_000
 MOST_FACTS: Final = 20_000
 SAMPLE: Final = 20_000
-PRODUCT: Final = KINDS.index("product")
 New = tuple[list[int], list[float]]  # items, and how new each is
 
 

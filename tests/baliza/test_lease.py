@@ -9,17 +9,10 @@ from baliza.errors import StoreDown
 from baliza.lease import Lease
 from baliza.stores import RedisClient
 from schema import keys
+from tests.support.clock import Clock
 
 pytestmark = pytest.mark.redis
 ROLE = "sweeping"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_takes_a_free_lease_and_keeps_others_out(redis_client: RedisClient) -> None:
@@ -63,9 +56,9 @@ def test_is_valid_until_its_time_is_over(redis_client: RedisClient) -> None:
     lease = Lease(redis_client, ROLE, "a", clock, ttl_ms=10_000)
     assert not lease.valid()
     lease.hold()
-    clock.now += 9.9
+    clock.now_s += 9.9
     assert lease.valid()
-    clock.now += 0.2
+    clock.now_s += 0.2
     assert not lease.valid()
 
 

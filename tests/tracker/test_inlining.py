@@ -8,20 +8,12 @@ import pytest
 from baliza.errors import StoreDown
 from baliza.inline import Reply, Unanswered
 from baliza.sites import SiteRegistry
+from tests.support.clock import Clock
 from tracker.inlining import SLICE_S, Inlining
 from tracker.request import Answer, Request
 
 Told = Callable[[Sequence[Any] | StoreDown], None]
 WAIT_S = 0.025
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 class Connection:

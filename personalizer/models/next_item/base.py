@@ -10,7 +10,7 @@ from personalizer.models.next_item.compiled import still
 from personalizer.models.next_item.embedding import embed, placed
 from personalizer.models.next_item.evidence import LONGEST
 from personalizer.models.next_item.features import Items
-from personalizer.models.next_item.index import CHUNK, Related, Sessions, build_related, build_sessions, occurrences
+from personalizer.models.next_item.index import Related, Sessions, build_related, build_sessions, occurrences, pieces
 
 __all__ = ["Base", "build_base", "trimmed"]
 
@@ -98,9 +98,7 @@ def _idle(sessions: Sessions, n_items: int) -> NDArray[np.float64]:
 
 def _follows_itself(related: Related, n_items: int) -> NDArray[np.float32]:
     found = np.zeros(n_items, np.float32)
-    for begin in range(0, n_items, CHUNK):
-        starts = related.starts[begin : begin + CHUNK + 1]
-        rows = begin + np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        itself = rows == related.items[starts[0] : starts[-1]]
-        found[rows[itself]] = related.forward[starts[0] : starts[-1]][itself]
+    for _, rows, where in pieces(related):
+        itself = rows == related.items[where]
+        found[rows[itself]] = related.forward[where][itself]
     return found

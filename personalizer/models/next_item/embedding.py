@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from personalizer.models.next_item.index import CHUNK, Related
+from personalizer.models.next_item.index import CHUNK, Related, pieces
 
 __all__ = ["embed", "placed"]
 
@@ -64,26 +64,26 @@ def _information(related: Related, held: NDArray[np.float32]) -> Any:
     Put together in pieces of CHUNK items: of a large shop, all of it at once takes several times the matrix.
     """
     n_items = len(held)
-    total, pieces = float(held.sum()), range(0, n_items, CHUNK)
-    one_way = _joined((_one_way(related, held, total, begin) for begin in pieces), len(related.items), n_items)
+    total = float(held.sum())
+    one_way = _joined((_one_way(related, held, total, *piece) for piece in pieces(related)), len(related.items), n_items)
     other_way = one_way.T.tocsr()
-    both = (one_way[begin : begin + CHUNK] + other_way[begin : begin + CHUNK] for begin in pieces)
+    both = (one_way[begin : begin + CHUNK] + other_way[begin : begin + CHUNK] for begin in range(0, n_items, CHUNK))
     whole = _joined(both, 2 * one_way.nnz, n_items)
     whole.data *= np.float32(0.5)
     return whole
 
 
-def _one_way(related: Related, held: NDArray[np.float32], total: float, begin: int) -> Any:
-    """Of a piece of the items from `begin` on, what each has in common with those of its own row."""
-    starts = related.starts[begin : begin + CHUNK + 1]
-    rows = begin + np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    others, cosine = related.items[starts[0] : starts[-1]], related.cosine[starts[0] : starts[-1]]
+def _one_way(
+    related: Related, held: NDArray[np.float32], total: float, items: range, rows: NDArray[np.intp], where: slice
+) -> Any:
+    """Of a piece of the items (see pieces()), what each has in common with those of its own row."""
+    others, cosine = related.items[where], related.cosine[where]
     together = cosine * np.sqrt(held[rows] * held[others])
     with np.errstate(divide="ignore"):
         information = np.log(together * total / (held[rows] * held[others]))
     kept = (information > 0) & (rows != others) & (together > 0)
-    places = (rows[kept] - begin, others[kept])
-    return sparse.csr_matrix((information[kept].astype(np.float32), places), shape=(len(starts) - 1, len(held)))
+    places = (rows[kept] - items.start, others[kept])
+    return sparse.csr_matrix((information[kept].astype(np.float32), places), shape=(len(items), len(held)))
 
 
 def _joined(blocks: Iterator[Any], room: int, n_items: int) -> Any:

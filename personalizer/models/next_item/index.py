@@ -1,5 +1,6 @@
 """The index of recent sessions and what follows what: built from behaviour in one pass each, read by ranking."""
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from personalizer.models.behaviour import Behaviour
 from personalizer.models.next_item.compiled import array_of, entry, inner, still
 
-__all__ = ["CHUNK", "Related", "Sessions", "build_related", "build_sessions", "occurrences", "strongest"]
+__all__ = ["CHUNK", "Related", "Sessions", "build_related", "build_sessions", "occurrences", "pieces", "strongest"]
 
 WINDOW: Final = 10  # clicks; what lies farther apart in a session is no step from one to the other
 CHUNK: Final = 16_384  # items whose rows are worked on at once
@@ -111,6 +112,15 @@ def build_related(behaviour: Behaviour, index: Sessions, n_items: int, most: int
     for column in (others, *sums):
         column.resize(used, refcheck=False)
     return Related(still(starts), still(others), *map(still, sums))
+
+
+def pieces(related: Related) -> Iterator[tuple[range, NDArray[np.intp], slice]]:
+    """CHUNK items at a time: which; and of all that stands near them whose it is, and where it stands in the columns."""
+    n_items = len(related.starts) - 1
+    for begin in range(0, n_items, CHUNK):
+        items = range(begin, min(begin + CHUNK, n_items))
+        starts = related.starts[begin : items.stop + 1]
+        yield items, np.repeat(np.arange(begin, items.stop), np.diff(starts)), slice(starts[0], starts[-1])
 
 
 def occurrences(items: NDArray[np.int32], n_items: int) -> NDArray[np.int64]:

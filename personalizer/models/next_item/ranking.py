@@ -21,7 +21,7 @@ from personalizer.models.next_item.evidence import (
 )
 from personalizer.models.next_item.features import CANDIDATES, FEATURES, features, items_type
 from personalizer.models.next_item.index import strongest
-from personalizer.models.next_item.trees import BLOCK, Bench, new_bench, score, trees_type
+from personalizer.models.next_item.trees import Bench, new_bench, score, trees_type
 from personalizer.models.next_item.visit import ALIKE, NEARBY, POPULAR, SEEN
 
 __all__ = ["MOST", "Room", "new_room", "rank"]
@@ -66,8 +66,7 @@ def _score_all(items, trees, distinct, size, room):  # type: ignore[no-untyped-d
     scratch = room.scratch
     if len(trees.leaves):
         features(items, scratch, distinct, size, room.rows)
-        for begin in range(0, size, BLOCK):
-            score(trees, room.rows, begin, min(BLOCK, size - begin), room.bench, room.values)
+        score(trees, room.rows, size, room.bench, room.values)
     else:
         for place in range(size):
             room.values[place] = np.log(max(scratch.keys[scratch.kept[place]], np.float32(1e-9)))

@@ -150,7 +150,14 @@ def _of_trees(trees: Sequence[tuple[list[Wall], list[float]]]) -> Trees:
 
 
 @inner
-def score(trees, rows, begin, size, bench, scores):  # type: ignore[no-untyped-def]
+def score(trees, rows, size, bench, scores):  # type: ignore[no-untyped-def]
+    """The sums of the leaves that the first `size` rows fall into, into `scores`."""
+    for begin in range(0, size, BLOCK):
+        _score_block(trees, rows, begin, min(BLOCK, size - begin), bench, scores)
+
+
+@inner
+def _score_block(trees, rows, begin, size, bench, scores):  # type: ignore[no-untyped-def]
     """The sums of the leaves that rows[begin : begin + size], BLOCK at most, fall into, into the same places of scores."""
     columns, left, every = bench.columns, bench.left, np.uint32(ALL)
     for at in range(size):
@@ -172,5 +179,4 @@ def score(trees, rows, begin, size, bench, scores):  # type: ignore[no-untyped-d
 @entry(lambda: (trees_type(), array_of("f4", 2), type_of(new_bench(1)), array_of("f4", changed=True)))
 def predict(trees, rows, bench, scores):  # type: ignore[no-untyped-def]
     """The score of each row, float32 (n, features), into `scores`."""
-    for begin in range(0, len(rows), BLOCK):
-        score(trees, rows, begin, min(BLOCK, len(rows) - begin), bench, scores)
+    score(trees, rows, len(rows), bench, scores)

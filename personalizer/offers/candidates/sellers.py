@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from personalizer.models.goods import PRODUCT
 from personalizer.models.model import UNKNOWN
-from personalizer.offers.insight import PRODUCT, Insight
+from personalizer.offers.insight import Insight
 from personalizer.offers.situation import Candidates, Reason, Situation
 
 __all__ = ["best_sellers"]

@@ -10,14 +10,8 @@ import pytest
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
 from tests.personalizer.planted import NOW, planted_model
+from tests.support.clock import Clock
 from tests.support.waiting import wait_for
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -40,69 +34,69 @@ def damage(store: ModelStore, name: str) -> None:
 
 def test_serves_the_current_model_from_the_first_request_on(store: ModelStore) -> None:
     saved = save(store)
-    assert version(ModelShelf(store, Clock())) == saved
+    assert version(ModelShelf(store, Clock(0.0))) == saved
 
 
 def test_has_nothing_until_a_model_appears(store: ModelStore) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     shelf = ModelShelf(store, clock)
     assert shelf.get("demo") is None
     saved = save(store)
     assert shelf.get("demo") is None  # looked a moment ago
-    clock.now = 1.0
+    clock.now_s = 1.0
     wait_for(lambda: version(shelf) == saved, 10)
 
 
 def test_looks_once_a_second(store: ModelStore) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     old = save(store)
     shelf = ModelShelf(store, clock)
     shelf.get("demo")
     new = save(store, hours=1)
-    clock.now = 0.99
+    clock.now_s = 0.99
     assert version(shelf) == old
-    clock.now = 1.0
+    clock.now_s = 1.0
     wait_for(lambda: version(shelf) == new, 10)
 
 
 def test_keeps_the_old_model_when_the_new_one_is_broken(store: ModelStore, caplog: pytest.LogCaptureFixture) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     old = save(store)
     shelf = ModelShelf(store, clock)
     shelf.get("demo")
     damage(store, save(store, hours=1))
-    clock.now = 1.0
+    clock.now_s = 1.0
     shelf.get("demo")
     wait_for(lambda: "the one before goes on serving" in caplog.text, 10)
     assert version(shelf) == old
-    clock.now = 2.0
+    clock.now_s = 2.0
     shelf.get("demo")
     assert caplog.text.count("is damaged") == 1  # told once, not every second
 
 
 def test_takes_the_next_good_model_after_a_broken_one(store: ModelStore) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     damage(store, save(store))
     shelf = ModelShelf(store, clock)
     assert shelf.get("demo") is None
     good = save(store, hours=1)
-    clock.now = 1.0
+    clock.now_s = 1.0
     wait_for(lambda: version(shelf) == good, 10)
 
 
 def test_a_folder_that_cannot_be_read_is_told_once_and_no_error_of_a_request(
     store: ModelStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     store.model_dir.parent.mkdir(exist_ok=True)
     store.model_dir.write_text("a file where a folder should be")
     shelf = ModelShelf(store, clock)
-    for clock.now in (0.0, 1.0, 2.0):
+    for clock.now_s in (0.0, 1.0, 2.0):
         assert shelf.get("demo") is None
     assert caplog.text.count("cannot be read") == 1
     store.model_dir.unlink()
     saved = save(store)
-    clock.now = 3.0
+    clock.now_s = 3.0
     wait_for(lambda: version(shelf) == saved, 10)
 
 
@@ -141,7 +135,7 @@ def test_swaps_under_load_without_a_request_that_finds_nothing(store: ModelStore
 
 def test_filled_it_waits_for_nothing(store: ModelStore) -> None:
     saved = save(store)
-    shelf = ModelShelf(store, Clock(), waits=False)
+    shelf = ModelShelf(store, Clock(0.0), waits=False)
     shelf.fill()
     assert version(shelf) == saved
 
@@ -154,7 +148,7 @@ def test_unfilled_it_has_none_until_the_first_is_loaded(store: ModelStore) -> No
         loading.set()
         go_on.wait(10)
 
-    shelf = ModelShelf(store, Clock(), prepare, waits=False)
+    shelf = ModelShelf(store, Clock(0.0), prepare, waits=False)
     assert version(shelf) is None
     assert loading.wait(10)
     assert version(shelf) is None
@@ -163,12 +157,12 @@ def test_unfilled_it_has_none_until_the_first_is_loaded(store: ModelStore) -> No
 
 
 def test_every_model_is_prepared_before_it_serves(store: ModelStore) -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     seen: list[tuple[str, str, str | None]] = []
     serving: list[str | None] = [None]
     shelf = ModelShelf(store, clock, lambda site, model: seen.append((site, model.version, serving[0])))
     first = save(store)
     serving[0] = version(shelf)
-    second, clock.now = save(store, 1), 1.0
+    second, clock.now_s = save(store, 1), 1.0
     wait_for(lambda: version(shelf) == second, 10)
     assert seen == [("demo", first, None), ("demo", second, first)]

@@ -6,6 +6,7 @@ import pytest
 
 from baliza.errors import StoreDown
 from personalizer.offers.breaker import Breaker
+from tests.support.clock import Clock
 
 
 class Store:
@@ -21,13 +22,6 @@ class Store:
         return "read"
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_does_not_ask_again_during_the_pause() -> None:
     store, breaker = Store(), Breaker(Clock())
     for _ in range(3):
@@ -40,7 +34,7 @@ def test_the_pause_is_as_long_as_told() -> None:
     store, clock = Store(), Clock()
     breaker = Breaker(clock, 0.25)
     for moment, asked in ((100.0, 1), (100.2, 1), (100.3, 2)):
-        clock.now = moment
+        clock.now_s = moment
         with pytest.raises(StoreDown):
             breaker.run(store.read)
         assert store.asked == asked
@@ -52,7 +46,7 @@ def test_asks_again_after_the_pause() -> None:
     with pytest.raises(StoreDown):
         breaker.run(store.read)
     store.down = False
-    clock.now += 1.0
+    clock.now_s += 1.0
     assert breaker.run(store.read) == "read"
 
 
@@ -68,7 +62,7 @@ def test_one_thread_tries_while_the_others_are_refused() -> None:
     breaker = Breaker(clock)
     with pytest.raises(StoreDown):
         breaker.run(Store().read)
-    clock.now += 1.0
+    clock.now_s += 1.0
 
     def hang() -> str:
         entered.set()

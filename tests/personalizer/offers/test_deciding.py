@@ -23,6 +23,7 @@ from personalizer.offers.insights import Insights, own_view
 from personalizer.offers.situation import Candidates
 from schema.profile import LiveSession, VisitorProfile
 from tests.personalizer.planted import NOW, NOW_MS, VISITOR, planted_model, profile
+from tests.support.clock import Clock
 
 SITE = Site("demo", "pk_demo", digest("sk_demo"), offer_explore=0.0)
 ASKED = Asked("v-1", "home", None, None, 5, False)
@@ -42,16 +43,6 @@ def closing() -> Iterator[list[Any]]:
     yield opened
     for each in opened:
         each.close()
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 class Written:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from personalizer.models.next_item import base, embedding, index
+from personalizer.models.next_item import embedding, index
 from personalizer.models.next_item.base import MOST_EVENTS, build_base, trimmed
 from personalizer.models.next_item.compiled import warm
 from tests.personalizer.models.next_item.test_index import behaviour
@@ -66,7 +66,7 @@ def test_pieces_make_the_same_base(piece: int, monkeypatch: pytest.MonkeyPatch) 
     rng = np.random.default_rng(1)
     shop = behaviour(*(rng.integers(0, 20, int(rng.integers(1, 9))).tolist() for _ in range(200)))
     at_once = build_base(shop, 22, None, seed=1)
-    for module in (index, embedding, base):
+    for module in (index, embedding):
         monkeypatch.setattr(module, "CHUNK", piece)
     monkeypatch.setattr(index, "PIECE", piece)
     in_pieces = build_base(shop, 22, None, seed=1)
