@@ -15,6 +15,7 @@ from gunicorn.errors import HaltServer
 from gunicorn.workers.base import Worker
 from prometheus_client import multiprocess
 
+from baliza.knocks import ignore_knocks
 from baliza.settings import Settings
 
 __all__ = ["GunicornServer", "LoopWorker", "allow_connections", "bind_address", "fresh", "serve_edge", "serve_wsgi"]
@@ -23,6 +24,7 @@ log = logging.getLogger("baliza.servers")
 
 OURS: Final = ("baliza", "console", "demo", "js_beacon", "personalizer", "schema", "tracker")
 BEGIN_WITHIN_S: Final = 30.0
+HALF_INSIDE_S: Final = 0.2  # for the third packet of who has sent the first
 OTHER_FILES: Final = 200  # what a process has open besides its clients' connections, amply
 
 
@@ -59,7 +61,17 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
 
 
 class PatientArbiter(Arbiter):  # type: ignore[misc]
-    """gunicorn's parent. At a reload the old workers go on until the new ones have begun; if those cannot, for good."""
+    """gunicorn's parent. At a reload the old workers go on until the new ones have begun; if those cannot, for good.
+
+    At the end nobody else is let in while the workers take in who is at the door.
+    """
+
+    def stop(self, graceful: bool = True) -> None:
+        """See gunicorn's. A port that another process goes on with is left as it is."""
+        ours = self.reexec_pid == self.master_pid == 0 and not self.systemd and not self.cfg.reuse_port
+        if graceful and ours and ignore_knocks([listener.sock for listener in self.LISTENERS]):
+            time.sleep(HALF_INSIDE_S)
+        super().stop(graceful)
 
     def manage_workers(self) -> None:
         """Before workers are ended because there are too many, wait for those that have not begun yet."""

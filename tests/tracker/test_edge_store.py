@@ -136,5 +136,5 @@ def test_store_that_starts_later_is_found(start: Start) -> None:
     with Wire(running.url) as wire:
         assert wire.ask(post(batch("early"))).status == 503
         running.valkey.start()
-        running.wait_for_status(202, timeout_s=5)
+        running.wait_for_status(202)
         assert wire.ask(post(batch("early"))).status == 202
