@@ -33,7 +33,7 @@ def sessions(history: History, wanted: SessionFilter, cart_idle_s: int, now: dat
     upper = wanted.after or Cursor(wanted.until + LONGEST_SESSION, "")
     for opened_from in slices(wanted.since, min(wanted.until, now, upper.opened_at)):
         # One more than shown tells whether there is a next page.
-        within = _slice(opened_from, upper) | {"limit": wanted.limit + 1 - len(records), "session_id": ""}
+        within = _slice(opened_from, upper, now) | {"limit": wanted.limit + 1 - len(records), "session_id": ""}
         records += history.records(query("reports_sessions"), _bound(wanted, cart_idle_s, now) | within)
         if len(records) > wanted.limit:
             break
@@ -75,7 +75,7 @@ def summary(history: History, wanted: SessionFilter, cart_idle_s: int, now: date
     found = history.records(
         query("reports_summary"),
         _bound(wanted, cart_idle_s, now)
-        | _slice(wanted.since, Cursor(wanted.until + LONGEST_SESSION, ""))
+        | _slice(wanted.since, Cursor(wanted.until + LONGEST_SESSION, ""), now)
         | {"unit": unit, "zone": zone.key},
     )
     revenue: dict[str, Decimal] = {}
@@ -109,7 +109,7 @@ def session_story(
     model: what tells how ready the visitor was at each step; without one the rules do.
     """
     always = SessionFilter(site=site, since=EARLIEST, until=LATEST, bots=True)
-    within = _slice(EARLIEST, Cursor(LATEST, "")) | {"limit": 1, "session_id": session_id}
+    within = _slice(EARLIEST, Cursor(LATEST, ""), now) | {"limit": 1, "session_id": session_id, "in_order": 0}
     found = history.records(query("reports_sessions"), _bound(always, cart_idle_s, now) | within) if session_id else []
     if not found:
         raise NotFound(f"site {site} has no session {session_id!r}; the list of sessions shows the ones it has")
@@ -157,6 +157,8 @@ def _bound(wanted: SessionFilter, cart_idle_s: int, now: datetime) -> dict[str, 
     }
 
 
-def _slice(opened_from: datetime, upper: Cursor) -> dict[str, object]:
-    opened_to = milliseconds(upper.opened_at)
-    return {"opened_from": milliseconds(opened_from), "opened_to": opened_to, "before_id": upper.session_id}
+def _slice(opened_from: datetime, upper: Cursor, now: datetime) -> dict[str, object]:
+    """In the order of the key the history needs little memory for a long slice, but for a short one twice the time."""
+    bounds = {"opened_from": milliseconds(opened_from), "opened_to": milliseconds(upper.opened_at)}
+    is_long = min(upper.opened_at, now) - opened_from > FIRST_SLICE + LONGEST_SESSION
+    return bounds | {"before_id": upper.session_id, "in_order": int(is_long)}

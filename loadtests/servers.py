@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -51,8 +51,10 @@ class Server:
 class Box:
     """The stores of one benchmark, with the site `bench` registered. `clickhouse` is None where no history is needed."""
 
-    def __init__(self, settings: Settings, valkey: EmbeddedValkey, clickhouse: EmbeddedClickHouse | None) -> None:
-        self.settings, self.valkey, self.clickhouse = settings, valkey, clickhouse
+    def __init__(
+        self, settings: Settings, valkey: EmbeddedValkey, clickhouse: EmbeddedClickHouse | None, spread: bool
+    ) -> None:
+        self.settings, self.valkey, self.clickhouse, self.spread = settings, valkey, clickhouse, spread
         self.redis = stores.redis(settings)
         stores.install(self.redis, settings)
         self.site: Site = add_site(self.redis, "bench", [SHOP], publishable_key=KEY, secret_key=SECRET)[0]
@@ -95,7 +97,7 @@ class Box:
     def _child(self, service: str, settings: Settings, port: int, ready: Callable[[str], bool]) -> Iterator[Server]:
         (settings.data_dir / "run" / "metrics").mkdir(parents=True, exist_ok=True)
         child = Child(service, settings)
-        with server_cores():
+        with nullcontext() if self.spread and service != "tracker" else server_cores():
             child.start()
         assert child.process is not None
         try:
@@ -133,14 +135,20 @@ class Box:
 
 
 @contextmanager
-def box(folder: Path, with_history: bool = False, valkey_options: Mapping[str, str] | None = None) -> Iterator[Box]:
-    """A box in `folder`, which must be empty. Everything has ended at the end. `valkey_options`: lines of valkey.conf."""
+def box(
+    folder: Path, with_history: bool = False, valkey_options: Mapping[str, str] | None = None, spread: bool = False
+) -> Iterator[Box]:
+    """A box in `folder`, which must be empty. Everything has ended at the end. `valkey_options`: lines of valkey.conf.
+
+    spread: what stands behind the live store may use the load's cores too, as on a box that is all baliza's.
+    """
     valkey = EmbeddedValkey(folder / "valkey", options=dict(valkey_options or {}))
     clickhouse = EmbeddedClickHouse(folder / "clickhouse") if with_history else None
     opened: Box | None = None
     try:
         with server_cores():
             valkey.start()
+        with nullcontext() if spread else server_cores():
             if clickhouse:
                 clickhouse.start()
         history_url = clickhouse.url() if clickhouse else ""
@@ -151,7 +159,7 @@ def box(folder: Path, with_history: bool = False, valkey_options: Mapping[str, s
             client = stores.clickhouse(settings)
             migrate(client)
             client.disconnect()
-        opened = Box(settings, valkey, clickhouse)
+        opened = Box(settings, valkey, clickhouse, spread)
         yield opened
     finally:
         if opened:

@@ -1,5 +1,9 @@
 """How long it takes from 202 until a report shows the event, while half of saturation comes in on a whole box.
 
+Saturation is what the collector and the live store take on the cores that the load leaves them. What stands behind them may
+use the load's cores too, as on a box that is all baliza's; the same with all servers on the collector's cores is a figure of
+its own.
+
 A watcher, a process of its own, sends marks (visitors who come from a campaign of their own) and asks the console's
 report of that campaign's sessions again and again, as a person would reload it, until each mark is in the answer.
 """
@@ -8,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -32,6 +36,7 @@ __all__ = ["P99", "PART", "Seen", "measure", "watch"]
 PART: Final = "visible"
 WAIT: Final = "accepted until in a report, {}"
 P99: Final = WAIT.format("p99")
+CRAMPED: Final = ", all servers on one core"
 SOURCE: Final = "mark"
 MARK_EVERY_S: Final = 0.05
 REPORT_EVERY_S: Final = 0.1
@@ -49,12 +54,18 @@ class Seen:
 
 
 def measure(folder: Path, per_second: float, seconds: float, tell: Callable[[str], None]) -> list[Figure]:
-    """Send `per_second` events to a whole box for so long, with marks among them. Blocks.
+    """Send `per_second` events to a whole box for so long, with marks among them; and again to one that is cramped. Blocks.
 
     LoadError when not all of them come into the history.
     """
+    found = _measure(folder / "spread", per_second, seconds, tell, spread=True)
+    cramped = _measure(folder / "cramped", per_second, seconds, tell, spread=False)
+    return found + [replace(figure, name=figure.name + CRAMPED) for figure in cramped]
+
+
+def _measure(folder: Path, per_second: float, seconds: float, tell: Callable[[str], None], spread: bool) -> list[Figure]:
     with (
-        box(folder, with_history=True) as opened,
+        box(folder, with_history=True, spread=spread) as opened,
         opened.serving("tracker") as collector,
         opened.carrying() as ingest,
         opened.reporting() as console,
@@ -63,7 +74,8 @@ def measure(folder: Path, per_second: float, seconds: float, tell: Callable[[str
         token = add_token(opened.redis, opened.site.name)
         with load_core():
             watchers.submit(watch, collector.url, console.url, token, 0.3, "warm").result(90)
-            tell(f"visible: {per_second:,.0f} events a second for {seconds:.0f} s, on a whole box")
+            where = "a whole box" if spread else f"a whole box{CRAMPED}"
+            tell(f"visible: {per_second:,.0f} events a second for {seconds:.0f} s, on {where}")
             pids = [*collector.pids, ingest.pids[0], console.pids[0], _engine_of(opened)]
             before = cpu_s(pids)
             watching = watchers.submit(watch, collector.url, console.url, token, seconds, "half")

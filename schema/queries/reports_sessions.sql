@@ -47,4 +47,4 @@ HAVING started_at >= fromUnixTimestamp64Milli(%(since)s, 'UTC')
    AND (%(device)s = '' OR device = %(device)s)
 ORDER BY opened_at DESC, session_id DESC
 LIMIT %(limit)s
-SETTINGS optimize_aggregation_in_order = 1
+SETTINGS optimize_aggregation_in_order = %(in_order)s

@@ -46,4 +46,4 @@ FROM
 )
 GROUP BY beginning
 ORDER BY beginning
-SETTINGS optimize_aggregation_in_order = 1
+SETTINGS optimize_aggregation_in_order = %(in_order)s
