@@ -12,6 +12,7 @@ from baliza.errors import NotFound
 from baliza.settings import load_settings
 from personalizer.models.next_item.compiled import COMPILED, keep_at_hand, warm
 from personalizer.models.store import ModelStore
+from personalizer.offers import merging as _merging  # noqa: F401 - what it declares is compiled with the rest
 
 __all__ = ["model"]
 

@@ -1,12 +1,10 @@
 """The decision: candidates → eligible → ranked → varied → a small share explored. Pure: chance and time are arguments."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from personalizer.models.model import UNKNOWN, ItemFacts
 from personalizer.offers.candidates.arrivals import new_arrivals
@@ -20,8 +18,9 @@ from personalizer.offers.candidates.viewed import viewed_not_bought
 from personalizer.offers.eligibility import Bar, Seats, barred, due_again, unsellable
 from personalizer.offers.exploration import Chance, explored
 from personalizer.offers.insight import Insight
+from personalizer.offers.merging import Merged, merged
 from personalizer.offers.placements import rules_of
-from personalizer.offers.ranking import SUREST, Merged, Ranked, expected_value, greedy, loudness, merge
+from personalizer.offers.ranking import Ranked, greedy, loudness
 from personalizer.offers.situation import Candidates, Question, Reason, Situation, situate
 from schema.profile import VisitorProfile
 
@@ -96,9 +95,10 @@ def choose(
     placement = situation.placement
     rules = rules_of(placement)
     loud = loudness(known.rates(placement), rules, situation)
-    merged = merge(found, loud, lambda p_next: known.curve(placement, p_next))
-    left_out = _bars(known, situation, merged.items, rules.never)
-    line = _ranked(known, merged, left_out, dial.value, max(RANKED, 2 * limit))
+    heard = merged(known, found, loud, placement, dial.value, situation.now_s)
+    left_out = _bars(known, situation, heard, rules.never)
+    most = max(RANKED, 2 * limit)
+    line = [one for one in heard.front(most + len(left_out)) if one.item not in left_out][:most]
     seats = Seats(limit, situation.page_category, _groups(known, situation, line), known.facts)
     best = list(islice(greedy(line, situation.page_category, seats.fits), limit))
     best += seats.fill(limit - len(best))
@@ -110,31 +110,12 @@ def choose(
     return Choice(shown, left_out | seats.refused, found, situation, hurried)
 
 
-def _bars(known: Insight, situation: Situation, items: NDArray[np.int64], never: frozenset[Reason]) -> dict[int, Bar]:
+def _bars(known: Insight, situation: Situation, heard: Merged, never: frozenset[Reason]) -> dict[int, Bar]:
     left = situation.cart if situation.left and Reason.ABANDONED_CART not in never else ()
     bars = barred(known, situation, due_again(known, situation).union(left))
-    among = frozenset(items.tolist())
-    gone = unsellable(known, items, situation.placement, situation.now_s)
+    among = frozenset(heard.items.tolist())
+    gone = unsellable(known, heard.items, heard.closed.tolist(), situation.placement)
     return {item: bar for item, bar in bars.items() if item in among} | gone
-
-
-def _ranked(known: Insight, merged: Merged, left_out: Collection[int], dial: float, most: int) -> list[Ranked]:
-    """The `most` best with their expected values, best first; equal ones by number: the same question, the same answer."""
-    wares, items = known.wares, merged.items
-    p = np.minimum(known.responses.factor[items] * (1 - merged.missed), SUREST)
-    worth, score = expected_value(p, wares.value[items], known.median_value, dial)
-    best = np.argsort(-score, kind="stable")[: most + len(left_out)]
-    items = items[best]
-    columns = (
-        items, p[best], worth[best], score[best], wares.category_of[items], merged.leading[best], wares.variant_of[items],
-    )  # fmt: skip
-    line: list[Ranked] = []
-    for item, likely, value, expected, category, lead, variant in zip(*[each.tolist() for each in columns], strict=True):
-        if len(line) == most or expected <= 0:  # who says nothing is not heard
-            break
-        if item not in left_out:
-            line.append(Ranked(item, likely, value, expected, category, merged.reasons[lead], merged.because[lead], variant))
-    return line
 
 
 def _groups(known: Insight, situation: Situation, line: Sequence[Ranked]) -> set[int]:

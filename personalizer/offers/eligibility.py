@@ -1,6 +1,6 @@
 """What may be offered. Each rule has a name, which `explain` tells, and says whom it bars. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from math import ceil
 from typing import Final, Literal
@@ -96,14 +96,11 @@ def _instead_of(known: Insight, item: int) -> frozenset[int]:
     return frozenset(others[alike & (readiness < INSTEAD)].tolist()) - along
 
 
-def unsellable(known: Insight, items: NDArray[np.int64], placement: str, now_s: int) -> dict[int, Bar]:
-    """Which of these items are sold out, withdrawn or past their date, or kept from this placement: by the catalogue, or
-    because what they are (an article, say) has no business there."""
+def unsellable(known: Insight, items: NDArray[np.int64], closed: Sequence[int], placement: str) -> dict[int, Bar]:
+    """Which of these items may not be offered: `closed`, as they are sold out, withdrawn or past their date; and those kept
+    from this placement, by the catalogue or because what they are (an article, say) has no business there."""
     wares = known.wares
-    found: dict[int, Bar] = {}
-    gone = wares.open_until_s[items] <= now_s
-    if gone.any():
-        found = dict.fromkeys(items[gone].tolist(), "not_for_sale")
+    found: dict[int, Bar] = dict.fromkeys(closed, "not_for_sale")
     if wares.plain:
         return found
     never = rules_of(placement).never

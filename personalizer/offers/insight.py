@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from personalizer.feedback.responses import BINS, CENTRES, LEAST_P, Responses
 from personalizer.kept import Kept
 from personalizer.models.goods import KINDS, PRODUCT
 from personalizer.models.model import UNKNOWN, ItemFacts, Model
+from personalizer.models.next_item.compiled import still, warm
 from personalizer.offers.ranking import RATES, TYPICAL
 from personalizer.offers.situation import Candidates, Reason
 
@@ -63,18 +65,32 @@ class Insight:
         """What a source's certainty is worth at this placement: as learned, else ranking.RATES."""
         return self._rates.get(placement) or self._rates.keep(placement, _rates(self.responses, placement))
 
-    def curve(self, placement: str, p_next: Sequence[float]) -> list[float]:
-        """How much likelier than usual a response is to what is next with these probabilities."""
+    def curve_at(self, placement: str) -> NDArray[np.float64]:
+        """How much likelier than usual a response is to what is next, at CENTRES."""
         curve = self._curves.get(placement)
         if curve is None:
             learned = self.responses.curve[self.responses.row(placement)]
-            curve = self._curves.keep(placement, learned[:BINS].astype(np.float64))
-        heights: list[float] = np.interp(np.log2(np.maximum(p_next, LEAST_P)), CENTRES, curve).tolist()
+            curve = self._curves.keep(placement, still(learned[:BINS], np.float64))
+        return curve
+
+    def curve(self, placement: str, p_next: Sequence[float]) -> list[float]:
+        """The same at these probabilities."""
+        heights: list[float] = np.interp(np.log2(np.maximum(p_next, LEAST_P)), CENTRES, self.curve_at(placement)).tolist()
         return heights
+
+    @cached_property
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """What all candidates are asked for, of shape (items,): factor, value, category, variant group, open until when."""
+        wares = self.wares
+        return (
+            still(self.responses.factor), still(wares.value), still(wares.category_of), still(wares.variant_of),
+            still(wares.open_until_s),
+        )  # fmt: skip
 
 
 def insight_of(model: Model, wares: CatalogueView, now_s: int, responses: Responses | None = None) -> Insight:
-    """Milliseconds for a million items; to be asked when the model or the catalogue changed."""
+    """Milliseconds for a million items; to be asked when the model or the catalogue changed. The first waits for warm()."""
+    warm()
     responses = responses or model.responses or Responses.prior(len(model))
     return Insight(model, wares, _median(wares), _arrivals(model, wares, now_s), _pieces(wares), responses)
 

@@ -12,23 +12,22 @@ of the item with the highest expected value · (1 - α)^n, n of whose category a
 best list there is (Nemhauser et al. 1978).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heapreplace
 from typing import Final
 
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from personalizer.models.model import UNKNOWN
 from personalizer.offers.placements import BUY, INFORM, Rules
 from personalizer.offers.situation import Candidates, Reason, Situation
 
 __all__ = [
-    "RATES", "SUREST", "TYPICAL", "Merged", "Ranked", "expected_value", "greedy", "heard", "loudness", "merge",
+    "MOST_WORTH", "RATES", "SUREST", "TYPICAL", "Loudness", "Ranked", "greedy", "heard", "loudness",
 ]  # fmt: skip
 
-Numbers = NDArray[np.float64]
+# What one source's full certainty is worth.
+Loudness = Mapping[Reason, float]
 # How much likelier a response is to what is next with these probabilities.
 Curve = Callable[[Sequence[float]], Sequence[float]]
 
@@ -68,22 +67,9 @@ TYPICAL: Final[Mapping[Reason, float]] = {
 SUREST: Final = 0.95
 ALPHA: Final = 0.15
 TO_BUY: Final = (0.0, 0.0, 1.0)
-# A thing worth twenty times the typical one is not shown twenty times as gladly again.
+# In typical values, up and down: a thing worth twenty times the typical one is not shown twenty times as gladly again. What
+# nobody said a value of (nan) counts as typical, and so does what is worth nothing, such as an article.
 MOST_WORTH: Final = 20.0
-
-
-class Merged(Struct, frozen=True):
-    """Each item once, in ascending order, with what all sources say of it.
-
-    items, missed, leading: of shape (n,). missed: Π (1 - p) over its sources. leading: which candidate of all says most;
-    reasons, because: of all candidates, by whom and from which item.
-    """
-
-    items: NDArray[np.int64]
-    missed: Numbers
-    leading: NDArray[np.int64]
-    reasons: Sequence[Reason] = ()
-    because: Sequence[int] = ()
 
 
 class Ranked(Struct, frozen=True, gc=False):
@@ -113,42 +99,11 @@ def loudness(rates: Mapping[Reason, float], rules: Rules, situation: Situation) 
     }
 
 
-def heard(group: Candidates, loud: Mapping[Reason, float], curve: Curve) -> list[float]:
+def heard(group: Candidates, loud: Loudness, curve: Curve) -> list[float]:
     """P(response) to each of these candidates by their source alone."""
     rate = loud[group.reason]
     heights = curve(group.strengths) if group.reason is Reason.NEXT_ITEM else group.strengths
     return [rate * height for height in heights]
-
-
-def merge(found: Iterable[Candidates], loud: Mapping[Reason, float], curve: Curve) -> Merged:
-    """What all sources say together of each item. Who says most gives the reason; of equals who spoke first."""
-    items, said, reasons, because = list[int](), list[float](), list[Reason](), list[int]()
-    for group in found:
-        if loud[group.reason] > 0:
-            size = len(group.items)
-            items += group.items
-            said += heard(group, loud, curve)
-            reasons += [group.reason] * size
-            because += group.because or [UNKNOWN] * size
-    if not items:
-        return Merged(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
-    numbers, p = np.array(items), np.minimum(np.array(said), SUREST)
-    order = np.lexsort((-p, numbers))
-    numbers = numbers[order]
-    is_first = np.ones(len(order), np.bool_)
-    np.not_equal(numbers[1:], numbers[:-1], out=is_first[1:])
-    (first,) = is_first.nonzero()
-    return Merged(numbers[first], np.multiply.reduceat(1 - p[order], first), order[first], reasons, because)
-
-
-def expected_value(p: Numbers, value: NDArray[np.float32], median: float, dial: float) -> tuple[Numbers, Numbers]:
-    """(worth, p · worth^dial), all of shape (n,). worth: value in typical values, held within 1/20 … 20.
-
-    It is 1 where nobody said a value (nan), and where a thing is worth nothing, such as an article.
-    """
-    held = np.minimum(np.maximum(value / median, 1 / MOST_WORTH), MOST_WORTH)
-    worth = np.where(value > 0, held, 1.0)
-    return worth, p * worth**dial
 
 
 def greedy(found: Sequence[Ranked], home: int, fits: Callable[[Ranked], bool]) -> Iterator[Ranked]:

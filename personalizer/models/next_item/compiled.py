@@ -24,6 +24,8 @@ from numba import types
 from numba.core import config as numba_config
 from numpy.typing import NDArray
 
+import personalizer
+
 __all__ = ["COMPILED", "array_of", "compiled", "entry", "inner", "keep_at_hand", "keep_in", "still", "type_of", "warm"]
 
 Types = Callable[[], tuple[Any, ...]]
@@ -146,7 +148,7 @@ def _usable(folder: Path) -> Path | None:
 def _stamp() -> str:
     """Changes with the source of any compiled function: numba itself looks only at the file of the outermost one."""
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {np.__version__}".encode())
-    sources = (file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))
+    sources = (file.read_bytes() for file in sorted(Path(personalizer.__file__).parent.rglob("*.py")))
     for source in sources:
         if b"@inner" in source or b"@entry" in source:
             digest.update(source)

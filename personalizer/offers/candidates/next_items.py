@@ -1,7 +1,8 @@
 """What visits like this one went on to: the model of next items, or what is looked at together where there is none yet."""
 
-from itertools import compress
 from typing import Final
+
+import numpy as np
 
 from personalizer.models.next_item import SOURCES, Visit
 from personalizer.offers.candidates.together import viewed_together
@@ -15,7 +16,7 @@ MOST_VIEWED: Final = 20
 SAME_VISIT_S: Final = 2 * 3600.0  # before the newest view; what is older is another story
 VIEW, CART = 0, 1
 # Best sellers have a source of their own, and so has what was seen already.
-_PASSED_OVER: Final = frozenset((SOURCES.index("popular"), SOURCES.index("seen")))
+_HEARD: Final = np.array([source not in ("popular", "seen") for source in SOURCES])
 
 
 def visit_of(situation: Situation) -> Visit | None:
@@ -47,8 +48,6 @@ def next_items(known: Insight, situation: Situation) -> list[Candidates]:
     if visit is None:
         return []
     ranked = model.rank(visit, MOST, situation.now_s)
-    heard = [source not in _PASSED_OVER for source in ranked.source.tolist()]
-    items, strengths, because = (
-        list(compress(part.tolist(), heard)) for part in (ranked.items, ranked.probability, ranked.because)
-    )
+    (heard,) = _HEARD[ranked.source].nonzero()
+    items, strengths, because = (part[heard].tolist() for part in (ranked.items, ranked.probability, ranked.because))
     return [Candidates(Reason.NEXT_ITEM, items, strengths, because)]
