@@ -35,7 +35,7 @@ __all__ = [
     "sorted_names",
 ]
 
-FORMAT: Final = 2  # rises when serving code of before could not read what training writes
+FORMAT: Final = 3  # rises when serving code of before could not read what training writes
 NEXT_ITEM: Final = "next_item."  # what the ranker's arrays begin with
 MOST_MET: Final = 50_000  # names of items whose numbers a process keeps
 

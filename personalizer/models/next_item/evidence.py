@@ -37,9 +37,10 @@ LONGEST: Final = 50  # distinct items of an indexed session
 CHANNELS: Final = (
     "alike", "alike_after", "alike_plain", "alike_sessions", "alike_best", "alike_last", "alike_many", "newest",
     "forward_last", "backward_last", "cosine_last", "forward_all", "backward_all", "cosine_all", "two_steps",
+    "adjacent_last",
 )  # fmt: skip
 ALIKE, AFTER, PLAIN, SESSIONS, BEST, OF_LAST, OF_MANY, NEWEST = range(8)
-FORWARD_LAST, BACKWARD_LAST, COSINE_LAST, FORWARD, BACKWARD, COSINE, TWO_STEPS = range(8, 15)
+FORWARD_LAST, BACKWARD_LAST, COSINE_LAST, FORWARD, BACKWARD, COSINE, TWO_STEPS, ADJACENT_LAST = range(8, 16)
 
 
 class Knobs(NamedTuple):
@@ -114,7 +115,7 @@ def sessions_type() -> object:
 
 
 def related_type() -> object:
-    return type_of(Related(*(still(np.zeros(0, kind)) for kind in ("i8", "i4", "f4", "f4", "f4"))))
+    return type_of(Related(*(still(np.zeros(0, kind)) for kind in ("i8", "i4", "f4", "f4", "f4", "f4"))))
 
 
 @inner
@@ -279,11 +280,8 @@ def _from_related(related, distinct, used, room):  # type: ignore[no-untyped-def
                 continue
             used = max(used, slot + 1)
             if near == 0:
-                sums[slot, FORWARD_LAST], sums[slot, BACKWARD_LAST], sums[slot, COSINE_LAST] = (
-                    ahead[at],
-                    back[at],
-                    together[at],
-                )
+                sums[slot, FORWARD_LAST], sums[slot, BACKWARD_LAST] = ahead[at], back[at]
+                sums[slot, COSINE_LAST], sums[slot, ADJACENT_LAST] = together[at], related.adjacent[at]
             sums[slot, FORWARD] += weight * ahead[at]
             sums[slot, BACKWARD] += weight * back[at]
             sums[slot, COSINE] += weight * together[at]

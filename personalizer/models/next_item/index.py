@@ -15,6 +15,8 @@ __all__ = ["CHUNK", "Related", "Sessions", "build_related", "build_sessions", "o
 WINDOW: Final = 10  # clicks; what lies farther apart in a session is no step from one to the other
 CHUNK: Final = 16_384  # items whose rows are worked on at once
 PIECE: Final = 4_000_000  # numbers that are counted at once
+SUMS: Final = 4  # of a pair: the columns of Related behind its items
+DOUBT: Final = 3  # steps that are taken to have led elsewhere, so that one of one is not all
 
 
 class Sessions(NamedTuple):
@@ -46,7 +48,8 @@ class Related(NamedTuple):
     """For each item those that stand near it in sessions, strongest first; all but starts of shape (pairs,).
 
     forward, backward: sum of 1/distance over the steps from (to) the item, by session that holds it; an item may follow
-    itself. cosine: over the sessions that hold both.
+    itself. cosine: over the sessions that hold both. adjacent: of the steps from the item to whatever comes right after it,
+    the share that leads there, drawn to nothing by DOUBT.
     """
 
     starts: NDArray[np.int64]
@@ -54,15 +57,15 @@ class Related(NamedTuple):
     forward: NDArray[np.float32]
     backward: NDArray[np.float32]
     cosine: NDArray[np.float32]
+    adjacent: NDArray[np.float32]
 
     def sound(self, n_items: int) -> bool:
         """True when no reader can step outside of an array."""
         return bool(
             self.starts.shape == (n_items + 1,)
             and _rows(self.starts, len(self.items))
-            and self.items.shape == self.forward.shape == self.backward.shape == self.cosine.shape
             and _within(self.items, n_items)
-            and all(np.isfinite(array).all() for array in (self.forward, self.backward, self.cosine))
+            and all(array.shape == self.items.shape and np.isfinite(array).all() for array in self[2:])
         )
 
 
@@ -96,11 +99,11 @@ def build_related(behaviour: Behaviour, index: Sessions, n_items: int, most: int
     held = np.maximum(occurrences(index.items, n_items), 1).astype(np.float32)
     starts, most, used = np.zeros(n_items + 1, np.int64), min(most, n_items), 0
     # Room for all that there may be: only what is written to takes memory, and the rest is given back in place.
-    others, *sums = (np.empty(n_items * most, kind) for kind in (np.int32, np.float32, np.float32, np.float32))
-    scratch = (np.zeros((n_items, 3), np.float32), np.full(n_items, -1, np.int64), np.zeros(1, np.int64))
+    others, *sums = (np.empty(n_items * most, kind) for kind in (np.int32, *[np.float32] * SUMS))
+    scratch = (np.zeros((n_items, SUMS), np.float32), np.full(n_items, -1, np.int64), np.zeros(1, np.int64))
     for begin in range(0, n_items, CHUNK):
         end = min(begin + CHUNK, n_items)
-        values = np.empty(((end - begin) * most, 3), np.float32)
+        values = np.empty(((end - begin) * most, SUMS), np.float32)
         found = _related_rows(
             *_parts(behaviour)[:2], index.holder_starts, index.holders, still(held), begin, end, most,
             *scratch, starts, others[used:], values,
@@ -180,7 +183,7 @@ def _fill_holders(starts, items, holder_starts, holders):  # type: ignore[no-unt
 
 @inner
 def _add_session(begin, end, items, item, number, sums, seen, touched, count):  # type: ignore[no-untyped-def]
-    """One session's part in the row of `item`; sums: forward, backward and together, by item. Answers the count touched."""
+    """One session's part in the row of `item`; sums: as in Related, by item. Answers the count touched."""
     for at in range(begin, end):
         other = items[at]
         if seen[other] != number:  # counted once a session
@@ -191,6 +194,8 @@ def _add_session(begin, end, items, item, number, sums, seen, touched, count):  
             sums[other, 2] += 1
         if other != item:
             continue
+        if at + 1 < end:
+            sums[items[at + 1], 3] += 1
         for near in range(max(begin, at - WINDOW), min(end, at + WINDOW + 1)):
             if near > at:
                 sums[items[near], 0] += np.float32(1) / np.float32(near - at)
@@ -242,9 +247,14 @@ def _related_rows(  # type: ignore[no-untyped-def]
             visits[0] += 1
             count = _add_session(starts[session], starts[session + 1], items, item, visits[0], sums, seen, touched, count)
         scanned = np.float32(max(holder_starts[item + 1] - holder_starts[item], 1))
+        steps = np.float32(DOUBT)
+        for place in range(count):
+            steps += sums[touched[place], 3]
         for place in range(count):
             other = touched[place]
-            sums[other] /= scanned
+            for column in range(3):
+                sums[other, column] /= scanned
+            sums[other, 3] /= steps
             # Together by session that holds the item, times the root of how often both occur: the cosine.
             sums[other, 2] = min(sums[other, 2] * np.sqrt(held[item] / held[other]), np.float32(1))
             keys[place] = sums[other, 0] + np.float32(0.5) * sums[other, 1] + sums[other, 2]

@@ -37,7 +37,7 @@ def test_has_no_model_before_the_first(store: ModelStore) -> None:
 
 def test_writes_down_what_the_model_is_made_of(store: ModelStore) -> None:
     meta = store.meta("demo", save(store))
-    assert (meta["format"], meta["site"], meta["counts"]) == (2, "demo", {"items": 6})
+    assert (meta["format"], meta["site"], meta["counts"]) == (3, "demo", {"items": 6})
 
 
 def test_keeps_the_last_three(store: ModelStore) -> None:
@@ -59,8 +59,8 @@ def test_sites_do_not_see_each_other(store: ModelStore) -> None:
 
 def test_refuses_a_newer_format(store: ModelStore) -> None:
     file = store.model_dir / "demo" / save(store) / "meta.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 3}))
-    with pytest.raises(BrokenModel, match="has format 3, this program reads format 2"):
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 4}))
+    with pytest.raises(BrokenModel, match="has format 4, this program reads format 3"):
         store.load("demo")
 
 

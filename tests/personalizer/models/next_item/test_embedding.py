@@ -38,7 +38,7 @@ def test_the_same_seed_gives_the_same_vectors(two_groups: tuple[Related, np.ndar
 
 def test_more_dimensions_than_items_are_zero(two_groups: tuple[Related, np.ndarray]) -> None:
     assert embed(*two_groups, 20, seed=1).shape == (12, 20)
-    empty = Related(np.zeros(4, np.int64), *(np.zeros(0, kind) for kind in ("i4", "f4", "f4", "f4")))
+    empty = Related(np.zeros(4, np.int64), *(np.zeros(0, kind) for kind in ("i4", "f4", "f4", "f4", "f4")))
     assert not embed(empty, np.zeros(3, np.float32), 5, seed=1).any()
 
 

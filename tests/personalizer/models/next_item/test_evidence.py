@@ -58,6 +58,13 @@ def test_steps_of_the_last_item_stand_apart_from_those_of_all() -> None:
     assert found[3]["backward_all"] == pytest.approx(0.5 * 0.5)
 
 
+def test_only_what_comes_right_after_the_last_item_is_adjacent() -> None:
+    found = sums(Visit.of([0, 1]), [0, 1, 2, 3], [1, 3], [0, 4], [5, 1])
+    # Two steps lead away from 1, to 2 and to 3, and three more are taken to have led elsewhere.
+    assert {item: of["adjacent_last"] for item, of in found.items()} == {0: 0, 1: 0, 2: 0.2, 3: 0.2, 4: 0, 5: 0}
+    assert sums(Visit.of([1, 0]), [0, 1, 2, 3], [1, 3], [0, 4], [5, 1])[4]["adjacent_last"] == 0.2
+
+
 def test_newer_sessions_weigh_more_and_long_ones_less() -> None:
     aged = sums(Visit.of([0]), [0, 1], [0, 2], knobs=KNOBS._replace(age=2.0, distance=0.0))
     assert aged[1]["alike"] == pytest.approx(np.exp(-2 * 0.5), abs=1e-4)

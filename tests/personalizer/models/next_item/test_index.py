@@ -47,7 +47,7 @@ def test_steps_count_by_distance_and_sessions_by_cosine() -> None:
     related = build_related(sessions, build_sessions(sessions, 3, 50, 10), 3, 10)
     row = {
         int(item): (float(ahead), float(back), round(float(cosine), 4))
-        for item, ahead, back, cosine in zip(*(part[: related.starts[1]] for part in related[1:]), strict=True)
+        for item, ahead, back, cosine, _ in zip(*(part[: related.starts[1]] for part in related[1:]), strict=True)
     }
     # Item 0 is held by two sessions; 1 follows at once in both, 2 in one of them, two steps later.
     assert row == {
@@ -60,6 +60,18 @@ def test_steps_count_by_distance_and_sessions_by_cosine() -> None:
     itself = begin + related.items[begin:end].tolist().index(1)
     assert related.forward[itself] == pytest.approx(1 / 3)  # followed itself in one of its three sessions
     assert related.sound(3)
+
+
+def test_what_comes_right_after_counts_as_a_share_of_all_steps() -> None:
+    sessions = behaviour([0, 1, 2], [0, 0, 1, 0, 2], [1, 0])
+    related = build_related(sessions, build_sessions(sessions, 3, 50, 10), 3, 10)
+    end = related.starts[1]
+    row = dict(zip(related.items[:end].tolist(), related.adjacent[:end].tolist(), strict=True))
+    # Four steps lead away from 0: two to 1, one to 0 itself, one to 2; three more are taken to have led elsewhere.
+    assert row == {1: pytest.approx(2 / 7), 0: pytest.approx(1 / 7), 2: pytest.approx(1 / 7)}
+    begin, end = related.starts[1:3]
+    back = dict(zip(related.items[begin:end].tolist(), related.adjacent[begin:end].tolist(), strict=True))
+    assert back == {0: pytest.approx(2 / 6), 2: pytest.approx(1 / 6), 1: 0}
 
 
 def test_rows_are_cut_to_the_strongest() -> None:
@@ -88,3 +100,4 @@ def test_broken_arrays_are_not_sound() -> None:
     assert not related.sound(2)
     assert not related._replace(starts=related.starts[::-1]).sound(3)
     assert not related._replace(cosine=related.cosine[1:]).sound(3)
+    assert not related._replace(adjacent=related.adjacent * np.nan).sound(3)

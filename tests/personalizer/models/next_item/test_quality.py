@@ -10,7 +10,7 @@ from tests.support.real_log import real_log
 # split → HR@20 and MRR@20 that must be reached; every next click counts, repeats as well.
 REQUIRED = {
     "retailrocket_7d": (0.600, 0.330),
-    "rsc15_100k": (0.705, 0.393),  # 0.395 is wanted and 0.39499 was reached; another seed is worth 0.001
+    "rsc15_100k": (0.705, 0.393),  # 0.395 is wanted; 0.3941 is reached, and 0.3956 with another seed
     "retailrocket_8d": (0.630, 0.415),
 }
 
