@@ -19,8 +19,18 @@ def embed(related: Related, held: NDArray[np.float32], dimensions: int, seed: in
     """Vectors of length 1 (0 for an item that occurs with none), float32 (items, dimensions).
 
     The truncated SVD of the positive pointwise mutual information of items in sessions (Levy and Goldberg 2014), by
-    random projection with power steps (Halko, Martinsson and Tropp 2011). held: sessions that hold each item.
+    random projection with power steps (Halko, Martinsson and Tropp 2011). held: sessions that hold each item. In one thread:
+    sums of several end in other last digits, and the same log has to give the same model on any machine.
     """
+    # Serving has no use for these; and only of libraries that are loaded by then the threads can be limited.
+    from scipy import linalg
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return _embed(related, held, dimensions, seed, linalg.qr)
+
+
+def _embed(related: Related, held: NDArray[np.float32], dimensions: int, seed: int, qr: Any) -> NDArray[np.float32]:
     n_items = len(held)
     if not len(related.items):
         return np.zeros((n_items, dimensions), np.float32)
@@ -28,7 +38,7 @@ def embed(related: Related, held: NDArray[np.float32], dimensions: int, seed: in
     width = min(dimensions + OVERSAMPLED, n_items)
     found = np.random.default_rng(seed).standard_normal((n_items, width)).astype(np.float32)
     for _ in range(POWER_STEPS):
-        found = _orthonormal(matrix @ found)
+        found = _orthonormal(matrix @ found, qr)
     values, vectors = np.linalg.eigh((found.T @ (matrix @ found)).astype(np.float64))
     strongest = np.argsort(-values, kind="stable")[:dimensions]
     rows = found @ (vectors[:, strongest] * np.sqrt(np.maximum(values[strongest], 0))).astype(np.float32)
@@ -50,10 +60,8 @@ def placed(vectors: NDArray[np.float32], related: Related) -> NDArray[np.float32
     return whole
 
 
-def _orthonormal(columns: NDArray[np.float32]) -> NDArray[np.float32]:
+def _orthonormal(columns: NDArray[np.float32], qr: Any) -> NDArray[np.float32]:
     """The Q of a QR decomposition, float32 of the same shape, worked out in one copy of doubles, as NumPy does in four."""
-    from scipy.linalg import qr  # serving has no use for it
-
     basis = qr(np.asfortranarray(columns, np.float64), overwrite_a=True, mode="economic", check_finite=False)[0]
     return np.ascontiguousarray(basis, np.float32)
 

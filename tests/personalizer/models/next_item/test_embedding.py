@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from personalizer.models.next_item.compiled import warm
 from personalizer.models.next_item.embedding import embed, placed
@@ -50,3 +51,13 @@ def test_a_new_item_stands_where_those_stand_that_it_occurs_with(two_groups: tup
     assert np.array_equal(found[:10], vectors[:10])
     assert found[10] @ vectors[5] > 0.5
     assert not found[11].any()
+
+
+def test_any_number_of_threads_gives_the_same_vectors() -> None:
+    rng = np.random.default_rng(3)
+    seen = behaviour(*rng.integers(0, 3_000, (3_000, 4)).tolist())
+    index = build_sessions(seen, 3_000, 50, 500)
+    related, held = build_related(seen, index, 3_000, 50), np.ones(3_000, np.float32)
+    with threadpool_limits(1):
+        expected = embed(related, held, 32, seed=1)
+    assert np.array_equal(embed(related, held, 32, seed=1), expected)
