@@ -105,13 +105,15 @@ def test_a_backlog_is_bounded_in_the_live_store_and_counted(redis_client: RedisC
     clock = [0.0]
     before = dropped("backlog")
     with closing(DecisionLog(redis_client, PARTITIONS, 10 * PARTITIONS, lambda: clock[0])) as decisions:
+        partition = keys.partition_of("v-1", PARTITIONS)
         for number in range(30):
             decisions.write(decision(f"d-{number}"))
-            wait_for(lambda seen=number: len(logged(redis_client)) > min(seen, 9), 20)
+            # Only when the log has heard how much lies there does time go on.
+            wait_for(lambda seen=number: decisions._lengths.get(partition, (0, 0))[1] == min(seen + 1, 10), 20)
             clock[0] += 2
         wait_for(lambda: dropped("backlog") - before == 20, 20)
         assert len(logged(redis_client)) == 10
-        redis_client.delete(keys.decisions(keys.partition_of("v-1", PARTITIONS)))  # as if it had been carried
+        redis_client.delete(keys.decisions(partition))  # as if it had been carried
 
         def taken_again() -> bool:
             clock[0] += 2
