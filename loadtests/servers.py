@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -79,25 +79,23 @@ class Box:
     def carrying(self) -> Iterator[Server]:
         """The ingest process, while inside; it answers /health only."""
         settings = replace(self.settings, health_port=free_port())
-        with self._child(
-            "ingest", settings, settings.health_port, lambda url: _status("GET", f"{url}/health") == 200
-        ) as one:
+        with self._child("ingest", settings, settings.health_port, _is_well, behind=True) as one:
             yield one
 
     @contextmanager
     def reporting(self) -> Iterator[Server]:
         """The console with its reports, while inside."""
         settings = replace(self.settings, private_port=free_port())
-        with self._child(
-            "console", settings, settings.private_port, lambda url: _status("GET", f"{url}/health") == 200
-        ) as one:
+        with self._child("console", settings, settings.private_port, _is_well, behind=True) as one:
             yield one
 
     @contextmanager
-    def _child(self, service: str, settings: Settings, port: int, ready: Callable[[str], bool]) -> Iterator[Server]:
+    def _child(
+        self, service: str, settings: Settings, port: int, ready: Callable[[str], bool], behind: bool = False
+    ) -> Iterator[Server]:
         (settings.data_dir / "run" / "metrics").mkdir(parents=True, exist_ok=True)
         child = Child(service, settings)
-        with nullcontext() if self.spread and service != "tracker" else server_cores():
+        with _cores_of(behind and self.spread):
             child.start()
         assert child.process is not None
         try:
@@ -134,6 +132,10 @@ class Box:
             time.sleep(0.01)
 
 
+def _cores_of(spread: bool) -> AbstractContextManager[None]:
+    return nullcontext() if spread else server_cores()
+
+
 @contextmanager
 def box(
     folder: Path, with_history: bool = False, valkey_options: Mapping[str, str] | None = None, spread: bool = False
@@ -148,7 +150,7 @@ def box(
     try:
         with server_cores():
             valkey.start()
-        with nullcontext() if spread else server_cores():
+        with _cores_of(spread):
             if clickhouse:
                 clickhouse.start()
         history_url = clickhouse.url() if clickhouse else ""
@@ -213,6 +215,10 @@ def _takes_events(url: str) -> bool:
     event = {"event_id": "warm-up", "type": "page_view", "occurred_at": "2026-01-01T00:00:00Z", "consent": "denied"}
     body = {"visitor": "warm-up", "events": [event]}
     return _status("POST", f"{url}/o", json=body, headers={"Authorization": f"Bearer {SECRET}"}) == 202
+
+
+def _is_well(url: str) -> bool:
+    return _status("GET", f"{url}/health") == 200
 
 
 def _status(method: str, url: str, **given: object) -> int:

@@ -114,7 +114,7 @@ def _add_up(said, keys, missed, numbers, leads):  # type: ignore[no-untyped-def]
 
 @entry(
     lambda: (
-        *(types.Array(types.int64, 1, "C"), types.Array(types.float64, 1, "C"), types.Array(types.float64, 2, "C")),
+        array_of("i8", changed=True), array_of("f8", changed=True), array_of("f8", 2, changed=True),
         array_of("f8"), array_of("f4"), array_of("f4"), array_of("i4"), array_of("i4"), array_of("i8"),
         types.float64, types.float64, types.int64, array_of("i8", 2, changed=True), array_of("f8", 2, changed=True),
     )

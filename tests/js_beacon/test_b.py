@@ -54,9 +54,8 @@ def test_event_before_leaving_is_not_lost(page: Page, far_end: Any, shop_page: A
     page.goto(shop_page("/"))
     wait_until(lambda: far_end.types() == ["page_view"])
     page.evaluate("() => { baliza('event', 'search', {search_term: 'lamp'}); document.getElementById('next').click() }")
-    # What was not answered yet when the page was left goes along once more, under the same id.
-    wait_until(lambda: "search" in far_end.types())
-    assert set(far_end.types()) == {"page_view", "search"}
+    # Who stays for a second or more, as on a busy machine, leaves word of that too.
+    wait_until(lambda: [kind for kind in far_end.types() if kind != "user_engagement"] == ["page_view", "search"])
 
 
 @pytest.mark.parametrize("signal", ["globalPrivacyControl", "doNotTrack"])

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import re
 import tempfile
 import threading
 import time
@@ -148,8 +149,17 @@ def _usable(folder: Path) -> Path | None:
 def _stamp() -> str:
     """Changes with the source of any compiled function: numba itself looks only at the file of the outermost one."""
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {np.__version__}".encode())
-    sources = (file.read_bytes() for file in sorted(Path(personalizer.__file__).parent.rglob("*.py")))
-    for source in sources:
-        if b"@inner" in source or b"@entry" in source:
-            digest.update(source)
+    for file in sorted(_sources(Path(personalizer.__file__).parent)):
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _sources(package: Path) -> set[Path]:
+    """The files that declare compiled functions, and those that they import from: numbers of theirs are compiled in."""
+    found = set[Path]()
+    for file in package.rglob("*.py"):
+        source = file.read_text()
+        if "@inner" in source or "@entry" in source:
+            met = re.findall(rf"^from ({package.name}\.[\w.]+) import", source, re.MULTILINE)
+            found |= {file, *(package.parent / f"{name.replace('.', '/')}.py" for name in met)}
+    return {file for file in found if file.exists()}

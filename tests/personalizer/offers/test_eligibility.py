@@ -6,11 +6,9 @@ import pytest
 from personalizer.offers.eligibility import Seats, barred, caps_of, due_again, substitutes, unsellable
 from personalizer.offers.ranking import Ranked
 from personalizer.offers.situation import Reason, Situation
-from tests.personalizer.planted import NOW_MS
 from tests.personalizer.shops import item, shop
 
 DAY = 86_400.0
-NOW_S = NOW_MS // 1000
 KNOWN = shop(
     [item("beans", "food"), item("case", "phones", 19), item("grind", "food"), item("phone", "phones", 400),
      item("phone2", "phones", 420), item("phone3", "phones", 900), item("rug", "floors", 400)],
@@ -80,15 +78,8 @@ def test_what_is_bought_again_and_again_has_no_substitutes() -> None:
     assert substitutes(KNOWN, Situation("x", bought={BEANS: 60.0})) == set()
 
 
-def test_sold_out_withdrawn_and_expired_are_not_for_sale() -> None:
-    known = shop(
-        [
-            item("a"),
-            item("b", availability="out_of_stock"),
-            item("c", expires_ms=NOW_MS + 5_000),
-            item("d", expires_ms=NOW_MS),
-        ]
-    )
+def test_what_the_catalogue_has_closed_is_not_for_sale() -> None:
+    known = shop([item(name) for name in "abcd"])
     assert unsellable(known, np.arange(4), [1, 3], "home") == {1: "not_for_sale", 3: "not_for_sale"}
 
 

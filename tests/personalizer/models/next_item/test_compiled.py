@@ -91,3 +91,19 @@ def test_compiled_code_lies_beside_the_source_where_that_can_be(
     monkeypatch.setattr(os, "access", lambda folder, mode: writable)  # root may write everywhere
     compiled.keep_at_hand(tmp_path / "data")
     assert compiled._kept["folder"].name == chosen
+
+
+def test_what_is_kept_goes_by_all_that_is_compiled_in(tmp_path: Path) -> None:
+    package = tmp_path / "shop"
+    (package / "part").mkdir(parents=True)
+    (package / "kernel.py").write_text(
+        "from shop.part.numbers import MOST\nfrom shop.part import other\n@entry\ndef f(): ...\n"
+    )
+    (package / "part" / "numbers.py").write_text("MOST = 3\n")
+    (package / "elsewhere.py").write_text("from shop.part.numbers import MOST\n")
+    assert compiled._sources(package) == {package / "kernel.py", package / "part" / "numbers.py"}
+
+
+def test_numbers_of_offers_and_visits_are_compiled_in() -> None:
+    names = {file.name for file in compiled._sources(Path(compiled.__file__).parents[2])}
+    assert {"merging.py", "ranking.py", "responses.py", "visit.py", "compiled.py"} <= names
