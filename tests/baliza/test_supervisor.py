@@ -175,7 +175,9 @@ def test_a_service_that_is_killed_comes_back_and_stops_in_order(settings: Settin
     wait_for(lambda: listens(port))
     supervisor.stop()
     assert child.process.returncode == 0
-    assert child.log_file.read_text() == ""
+    # Carts that other tests left in this store may have come due meanwhile.
+    said = [line for line in child.log_file.read_text().splitlines() if "carts abandoned" not in line]
+    assert said == []
 
 
 def test_a_service_that_cannot_start_leaves_its_last_words(tmp_path: Path) -> None:

@@ -6,15 +6,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from tests.support.browser import NO_HURRY
+
 pytestmark = [pytest.mark.browser, pytest.mark.network]
 
 Wait = Callable[[Callable[[], bool]], None]
 STRIP = '<div data-baliza-offers="home-hero" data-baliza-limit="2" data-baliza-item="LAMP-1"><b>our own</b>{}</div>'
 TEMPLATE = '<template><article><a data-b="url"><i data-b="title"></i> <u data-b="price"></u></a></article></template>'
-
-
-# The widget gives an answer 300 ms. What it makes of one is not to depend on how busy the machine is.
-NO_HURRY = "{ const timer = setTimeout; window.setTimeout = (what, ms) => timer(what, ms === 300 ? 20000 : ms); }"
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from loadtests import beaconing
-from tests.js_beacon.test_offers import NO_HURRY
+from tests.support.browser import NO_HURRY
 
 pytestmark = [pytest.mark.browser, pytest.mark.network]
 
