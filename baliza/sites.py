@@ -40,6 +40,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 USER_NAME = re.compile(r"[\w.@+-]{1,100}")
 HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9.])?|[0-9a-f]*:[0-9a-f:.]+")
 MOST_EXPLORED = 0.3  # of all that is shown: what is more is no shop's ranking any more
+MOST_SEEN = 1000  # times that an offer is seen before it rests
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -48,6 +49,7 @@ class Site(Struct, frozen=True):
 
     `count_automation`: browsers driven by a program are people here, as on a staging site that tests walk through.
     offer_value: between relevance alone (0) and expected money (1). offer_explore: share of offers shown to learn, 0 to 0.3.
+    offer_cap: seen so often without a click, or dismissed, an offer rests; 0: never.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Site(Struct, frozen=True):
     count_automation: bool = False
     offer_value: float = 0.3
     offer_explore: float = 0.05
+    offer_cap: int = 10
 
     def allows(self, origin: str) -> bool:
         """True when a page of this origin may use the publishable key."""
@@ -245,9 +248,11 @@ def set_origins(redis: RedisClient, name: str, origins: Iterable[str]) -> Site:
     return _changed(redis, name, origins=tuple(checked_origin(origin) for origin in origins))
 
 
-def set_offers(redis: RedisClient, name: str, value: float | None, explore: float | None) -> Site:
+def set_offers(
+    redis: RedisClient, name: str, value: float | None = None, explore: float | None = None, cap: int | None = None
+) -> Site:
     """Change how a site's offers are ranked; None leaves as it is. NotFound, BadRequest when out of bounds."""
-    given = {"offer_value": (value, 1.0), "offer_explore": (explore, MOST_EXPLORED)}
+    given = {"offer_value": (value, 1.0), "offer_explore": (explore, MOST_EXPLORED), "offer_cap": (cap, MOST_SEEN)}
     for field, (number, most) in given.items():
         if number is not None and not 0 <= number <= most:
             raise BadRequest(f"{field}: expected a number from 0 to {most:g}, got {number:g}")

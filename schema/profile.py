@@ -71,6 +71,15 @@ class Order(Struct, array_like=True):
     items: list[BoughtItem]
 
 
+class SeenOffer(Struct, array_like=True):
+    """An item whose offer the visitor saw so often since they last clicked it, when last, and 1 if they dismissed it."""
+
+    item_id: str
+    times: int
+    last_seen_at: int
+    dismissed: int
+
+
 class Revenue(Struct, array_like=True):
     currency: str
     value_micros: int
@@ -125,9 +134,10 @@ class VisitorProfile(Struct):
     cart: Cart
     session: LiveSession | None = None
     customer_id: str | None = None
+    seen_offers: list[SeenOffer] = []
 
 
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 NUMBERS: Final = (
     "first_seen_at", "last_seen_at", "sessions", "seen_until", "seen_before_until", "expires_at", "known_since",
     "last_viewed_at", "viewed_items", "cart_changed_at", "cart_based_at", "cart_pieces", "cart_value", "opened_at",
@@ -140,7 +150,9 @@ TEXTS: Final = {
     "customer_id": "H", "cart_currency": "B", "session_id": "B", "recent": "H", "viewed": "I", "categories": "I",
     "rest": "I",
 }  # fmt: skip
-REST: Final = dict.fromkeys(("landing", "search_term", "revenue", "past", "links", "orders", "cart_lines"), "I")
+REST: Final = dict.fromkeys(
+    ("landing", "search_term", "revenue", "past", "links", "orders", "cart_lines", "seen_offers"), "I"
+)
 # Fields of a viewed item, each behind a NUL and its letter, and a \1 before them all. Rows stand in one text, and so do
 # categories with their counts.
 VIEWED_ROW: Final = "\1\0i{}\0c{}\0n{}\0x{}\0p{}\0t{}\0v"
@@ -151,11 +163,13 @@ _links = msgspec.msgpack.Decoder(list[Link])
 _past = msgspec.msgpack.Decoder(list[PastSession])
 _orders = msgspec.msgpack.Decoder(list[Order])
 _lines = msgspec.msgpack.Decoder(list[CartLine])
+_seen_offers = msgspec.msgpack.Decoder(list[SeenOffer])
 _revenue = msgspec.msgpack.Decoder(list[Revenue])
 _EMPTY_LIST: Final = b"\x90"
-# What the profile counts of an event, by its type; as in the function library. All others are 0.
+# What the profile makes of an event, by its type; as in the function library. All others are 0.
 KINDS: Final = {
     "page_view": 1, "view_item": 2, "add_to_cart": 3, "remove_from_cart": 4, "sync_cart": 5, "purchase": 6,
+    "offer_shown": 7, "offer_clicked": 8, "offer_dismissed": 9,
 }  # fmt: skip
 
 
@@ -198,6 +212,7 @@ def _profile(number: dict[str, int], text: dict[str, bytes]) -> VisitorProfile:
         cart=Cart(text["cart_currency"].decode(), number["cart_changed_at"], number["cart_based_at"], lines),
         session=_session(number, text) if text["session_id"] else None,
         customer_id=text["customer_id"].decode() or None,
+        seen_offers=_seen_offers.decode(text["seen_offers"] or _EMPTY_LIST),
     )
 
 

@@ -41,6 +41,7 @@ HOUR_MS: Final = 3_600_000
 OBSERVE: Final = "observe_v2"
 NOTHING_SAID: Final = b"\0\0\0\0"  # neither a customer nor a search
 VIEW_ITEM: Final = KINDS["view_item"]
+OFFER_SHOWN: Final = KINDS["offer_shown"]
 _BATCH: Final = struct.Struct("<dH").pack
 _EVENT: Final = struct.Struct("<H11sBdH").pack
 _TEXT: Final = struct.Struct("<H").pack
@@ -181,11 +182,18 @@ def observed_events(decoded: Decoded, places: Sequence[int], context: Context, n
         if page is not None and (page.url or page.referrer):
             landing = f"{page.url}\0{page.referrer}".encode()
         if kind >= VIEW_ITEM:
-            more = _views(event, at_ms) if kind == VIEW_ITEM else _sale(event)
+            more = _of_items(event, kind, at_ms)
         hashed = hash_behind(hash_begun, event.event_id)
         said = _who_and_what(event) if event.customer_id or event.search_term else NOTHING_SAID
         parts += (_EVENT(n, hashed, kind, at_ms, len(landing)), landing, said, _LONG_TEXT(len(more)), more)
     return b"".join(parts)
+
+
+def _of_items(event: Event, kind: int, at_ms: int) -> bytes:
+    """What an event says of its items, as its kind needs it."""
+    if kind == VIEW_ITEM:
+        return _views(event, at_ms)
+    return _encode([item.item_id for item in event.items]) if kind >= OFFER_SHOWN else _sale(event)
 
 
 def _who_and_what(event: Event) -> bytes:

@@ -8,7 +8,7 @@ from baliza.readiness.assess import assess
 from baliza.readiness.model import ReadinessModel
 from baliza.traffic import path_of, traffic_of
 from schema.events import from_micros
-from schema.profile import Cart, CartLine, LiveSession, Order, ViewedItem, VisitorProfile
+from schema.profile import Cart, CartLine, LiveSession, Order, SeenOffer, ViewedItem, VisitorProfile
 
 __all__ = ["describe_session", "describe_visitor"]
 
@@ -87,6 +87,7 @@ def describe_visitor(visitor_id: str, profile: VisitorProfile) -> dict[str, Any]
         "viewed": [_viewed(item) for item in reversed(profile.viewed)],
         "cart": _cart(profile.cart),
         "orders": [_order(order) for order in profile.orders],
+        "seen_offers": [_seen_offer(offer) for offer in reversed(profile.seen_offers)],
     }
 
 
@@ -119,6 +120,15 @@ def _line(line: CartLine) -> dict[str, Any]:
         "item_category": line.category,
         "quantity": line.quantity,
         "price": _price(line.price_micros),
+    }
+
+
+def _seen_offer(offer: SeenOffer) -> dict[str, Any]:
+    return {
+        "item_id": offer.item_id,
+        "times": offer.times,
+        "last_seen_at": instant(offer.last_seen_at),
+        "dismissed": bool(offer.dismissed),
     }
 
 

@@ -74,15 +74,16 @@ def set_origins(name: str, origins: tuple[str, ...]) -> None:
 @click.argument("name")
 @click.option("--value", type=float, help="0: what is most relevant, 1: what earns most, between: a bit of both")
 @click.option("--explore", type=float, help="share of the offers that are shown to learn about them, 0 to 0.3")
-def set_offers(name: str, value: float | None, explore: float | None) -> None:
-    """Show or set how a site's offers are ranked.
+@click.option("--cap", type=int, help="seen so often without a click, an offer rests for a week; 0: never")
+def set_offers(name: str, value: float | None, explore: float | None, cap: int | None) -> None:
+    """Show or set how a site's offers are chosen and ranked.
 
     \b
-    Example: baliza site offers lamps --value 0.3 --explore 0.05
+    Example: baliza site offers lamps --value 0.3 --explore 0.05 --cap 10
     """
     redis = stores.redis(load_settings())
-    made = stores.call(lambda: sites.set_offers(redis, name, value, explore))
-    click.echo(f"{name}: value {made.offer_value:g}, explore {made.offer_explore:g}")
+    made = stores.call(lambda: sites.set_offers(redis, name, value, explore, cap))
+    click.echo(f"{name}: value {made.offer_value:g}, explore {made.offer_explore:g}, cap {made.offer_cap}")
 
 
 @click.group()

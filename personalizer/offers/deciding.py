@@ -103,7 +103,12 @@ class Decider:
             return now > latest or now < self._slow_until.get(site.name, now)
 
         question = Question(
-            asked.placement, asked.item_id, asked.category, asked.limit, self._purposes(site, profile, now_ms)
+            asked.placement,
+            asked.item_id,
+            asked.category,
+            asked.limit,
+            self._purposes(site, profile, now_ms),
+            site.offer_cap,
         )
         choice = decide(known, profile, question, _dial(site), self._rng, now_ms, is_late)
         ended = self._clocks.monotonic()

@@ -29,8 +29,9 @@ SAME_PRICE: Final = 2.0  # times as much, or as little: still a thing of the sam
 ALIKE_IN_PRICE: Final = 0.45  # of the usual readiness to take both, before visits tell
 
 Bar = Literal[
-    "not_for_sale", "on_the_page", "in_the_cart", "bought_before", "instead_of_bought", "variant_of_what_is_there",
-    "not_at_this_placement", "variant_shown", "enough_of_category", "enough_of_brand", "enough_of_source",
+    "not_for_sale", "on_the_page", "in_the_cart", "bought_before", "instead_of_bought", "seen_in_vain",
+    "variant_of_what_is_there", "not_at_this_placement", "variant_shown",
+    "enough_of_category", "enough_of_brand", "enough_of_source",
 ]  # fmt: skip
 
 
@@ -39,7 +40,8 @@ def barred(known: Insight, situation: Situation, welcome_back: frozenset[int]) -
 
     Of the rules that name things of which every variant is meant; the arrays' own, see unsellable().
     """
-    found: dict[int, Bar] = dict.fromkeys(substitutes(known, situation), "instead_of_bought")
+    found: dict[int, Bar] = dict.fromkeys(situation.ignored, "seen_in_vain")
+    found |= dict.fromkeys(substitutes(known, situation), "instead_of_bought")
     for item in situation.bought:
         if item not in welcome_back:
             found[item] = "bought_before"

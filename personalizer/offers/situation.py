@@ -19,6 +19,7 @@ MAX_INTERESTS: Final = 3
 LATEST_VIEWS: Final = 8
 # A cart that lay still so long, or that an earlier visit left, was left behind.
 CART_LEFT_MS: Final = 3_600_000
+REST_MS: Final = 7 * 24 * 3_600_000  # for so long an offer rests that was seen too often in vain
 Purpose = Literal["inform", "browse", "buy"]
 # How likely (inform, browse, buy) is what the visit is for; together 1.
 Purposes = tuple[float, float, float]
@@ -65,7 +66,8 @@ class Viewed(Struct, frozen=True, gc=False):
 class Question(Struct, frozen=True):
     """What is asked. category: of the page, by name, for pages that show no item.
 
-    purposes: what the visit is for, as far as anybody knows.
+    purposes: what the visit is for, as far as anybody knows. cap: seen so often without a click, or dismissed, an
+    offer rests; 0: never.
     """
 
     placement: str = "default"
@@ -73,6 +75,7 @@ class Question(Struct, frozen=True):
     category: str | None = None
     limit: int = 5
     purposes: Purposes = NOT_KNOWN
+    cap: int = 0
 
 
 class Situation(Struct, frozen=True):
@@ -81,7 +84,8 @@ class Situation(Struct, frozen=True):
     page_item: the item on the page or UNKNOWN; page_category: the page's category or UNKNOWN. interests: categories of the
     page, the cart and the latest views, in this order, each once. cart: newest line last.
     cart_age_s: since its last change. left: the cart was left by an earlier visit. viewed: newest first.
-    bought: item → seconds since its newest purchase, newest first. limit: how many offers are asked for.
+    bought: item → seconds since its newest purchase, newest first. ignored: items whose offers were lately seen too
+    often, or dismissed. limit: how many offers are asked for.
     """
 
     placement: str
@@ -93,6 +97,7 @@ class Situation(Struct, frozen=True):
     left: bool = False
     viewed: tuple[Viewed, ...] = ()
     bought: Mapping[int, float] = {}
+    ignored: frozenset[int] = frozenset()
     purposes: Purposes = NOT_KNOWN
     now_s: int = 0
     limit: int = 5
@@ -104,12 +109,14 @@ def situate(model: Model, profile: VisitorProfile | None, asked: Question, now_m
     cart = [line.item_id for line in profile.cart.lines] if profile else []
     orders = sorted(profile.orders, key=lambda order: -order.bought_at) if profile else []
     bought = [(line.item_id, order.bought_at) for order in orders for line in order.items]
+    ignored = _ignored(profile, asked.cap, now_ms) if profile else []
     item_id = asked.item_id
     if item_id is None and asked.placement.startswith(PRODUCT_PAGE) and viewed:
         item_id = viewed[0].item_id
     page = [] if item_id is None else [item_id]
     # One search for all: a search costs the same for one name as for fifty.
-    numbers = iter(model.find_items([*page, *cart, *[entry.item_id for entry in viewed], *[name for name, _ in bought]]))
+    asked_for = [*page, *cart, *[entry.item_id for entry in viewed], *[name for name, _ in bought], *ignored]
+    numbers = iter(model.find_items(asked_for))
     page_item = next(numbers) if page else UNKNOWN
     page_category = _category(model, page_item, asked.category)
     in_cart = tuple([item for item in islice(numbers, len(cart)) if item != UNKNOWN])
@@ -122,7 +129,7 @@ def situate(model: Model, profile: VisitorProfile | None, asked: Question, now_m
         ]
     )
     ages: dict[int, float] = {}
-    for item, (_, bought_at) in zip(numbers, bought, strict=True):
+    for (_, bought_at), item in zip(bought, numbers, strict=False):
         ages.setdefault(item, max(0.0, (now_ms - bought_at) / 1000))
     ages.pop(UNKNOWN, None)
     return Situation(
@@ -135,6 +142,7 @@ def situate(model: Model, profile: VisitorProfile | None, asked: Question, now_m
         left=_was_left(profile, now_ms),
         viewed=seen,
         bought=ages,
+        ignored=frozenset(numbers),
         purposes=asked.purposes,
         now_s=now_ms // 1000,
         limit=asked.limit,
@@ -154,6 +162,17 @@ def _category(model: Model, page_item: int, named: str | None) -> int:
     if named is not None:
         return find(model.categories, [named])[0]
     return UNKNOWN if page_item == UNKNOWN else int(model.category_of[page_item])
+
+
+def _ignored(profile: VisitorProfile, cap: int, now_ms: int) -> list[str]:
+    """What was lately offered in vain, so often or so clearly that it rests; seen once more after that, it rests again."""
+    if not cap:
+        return []
+    return [
+        offer.item_id
+        for offer in profile.seen_offers
+        if (offer.dismissed or offer.times >= cap) and now_ms - offer.last_seen_at < REST_MS
+    ]
 
 
 def _was_left(profile: VisitorProfile | None, now_ms: int) -> bool:

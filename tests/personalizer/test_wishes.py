@@ -12,7 +12,7 @@ from personalizer.offers.answer import Offer, offers_of
 from personalizer.offers.decision import Dial, decide
 from personalizer.offers.insight import Insight
 from personalizer.offers.situation import Question
-from schema.profile import BoughtItem, Cart, CartLine, Order, ViewedItem, VisitorProfile
+from schema.profile import BoughtItem, Cart, CartLine, Order, SeenOffer, ViewedItem, VisitorProfile
 from tests.personalizer.planted import NOW_MS
 from tests.personalizer.shops import DAY_MS, item, shop
 from tests.personalizer.simulated import changed, simulated_shop
@@ -132,6 +132,14 @@ def test_beans_again_after_a_month_not_after_a_day(days: float, again: bool) -> 
 
 def test_a_pot_is_not_bought_again_even_after_a_month() -> None:
     assert "pot" not in names(offered(BEANS, somebody(bought=[("pot", 40)]), limit=50))
+
+
+@pytest.mark.parametrize(("times", "dismissed", "again"), [(9, 0, True), (10, 0, False), (1, 1, False)])
+def test_not_what_was_waved_away_or_overlooked_ten_times(demo: Insight, times: int, dismissed: int, again: bool) -> None:
+    who = somebody(cart=["LAMP-1"])
+    assert "BULB-1" in names(offered(demo, who, "cart", cap=10))
+    who.seen_offers = [SeenOffer("BULB-1", times, NOW_MS - DAY_MS, dismissed)]
+    assert ("BULB-1" in names(offered(demo, who, "cart", cap=10, limit=50))) is again
 
 
 def test_variants_once() -> None:

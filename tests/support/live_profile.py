@@ -92,5 +92,9 @@ def sync(at: float, **quantities: int) -> dict[str, Any]:
     return event("sync_cart", at, items=[(item, "Light", 10, quantity) for item, quantity in quantities.items()])
 
 
+def offer(at: float, *items: str, kind: str = "shown", **fields: Any) -> dict[str, Any]:
+    return event(f"offer_{kind}", at, items=items, decision_id="d-1", response_code="RC-1", **fields)
+
+
 def buy(at: float, item: str = "A", quantity: int = 1, **fields: Any) -> dict[str, Any]:
     return add(at, item, quantity, "purchase", **{"value": 10, "currency": "EUR"} | fields)

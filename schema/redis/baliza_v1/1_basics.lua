@@ -6,7 +6,7 @@
 -- Every event pays for what stands here: each table and each text that is made costs more than what is done with it. So what
 -- an event does not touch stays packed, and what comes and goes is built by struct, which makes no tables.
 
-local MAX_VIEWED, MAX_CATEGORIES, MAX_CART, MAX_ORDERS, MAX_PAST = 20, 20, 100, 10, 16
+local MAX_VIEWED, MAX_CATEGORIES, MAX_CART, MAX_ORDERS, MAX_PAST, MAX_SEEN = 20, 20, 100, 10, 16, 40
 local DAY_MS = 24 * 3600 * 1000
 -- Event ids that lie in the profile itself; the older ones of who has more go to a set.
 local HASH_LENGTH, MAX_RECENT, KEPT_RECENT = 11, 48, 16
@@ -20,6 +20,7 @@ local EVENT = '<I2c' .. HASH_LENGTH .. 'BdI2c0I2c0I2c0I4c0'
 local PLACE, HASH, KIND, TIME, LANDING, WHO, SEARCH, MORE, END = 1, 2, 3, 4, 5, 6, 7, 8, 9
 -- Kinds as in schema/profile.py; 0 is any other. The first three have counters of their own.
 local PAGE_VIEW, VIEW_ITEM, ADD_TO_CART, REMOVE_FROM_CART, SYNC_CART, PURCHASE = 1, 2, 3, 4, 5, 6
+local OFFER_SHOWN, OFFER_CLICKED, OFFER_DISMISSED = 7, 8, 9
 local WHOLE_CART = {[SYNC_CART] = true, [PURCHASE] = true}
 local CART_DELTA = {[ADD_TO_CART] = 1, [REMOVE_FROM_CART] = -1}
 

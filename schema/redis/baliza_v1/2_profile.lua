@@ -2,23 +2,23 @@
 -- One value: numbers, the texts that most events need, and the rest, which is packed once more and opened by who needs it.
 -- Here it is a list, in the order of its layout. schema/profile.py reads the same and gives the fields their names.
 
-local LAYOUT = 3
+local LAYOUT = 4
 local FIRST_SEEN, LAST_SEEN, SESSIONS, SEEN_UNTIL, BEFORE_UNTIL, EXPIRES, KNOWN_SINCE = 2, 3, 4, 5, 6, 7, 8
 local VIEWED_AT, VIEWED, CART_CHANGED, CART_BASED, PIECES, VALUE = 9, 10, 11, 12, 13, 14
 -- Of the live session. Behind EVENTS stand the counters of the first kinds of events, in their order.
 local OPENED, STARTED, ENDED, EVENTS, ORDERS, LANDED, CATEGORIES = 15, 16, 17, 18, 22, 23, 24
 local CUSTOMER, CURRENCY, SESSION, RECENT, VIEWS, COUNTS, REST = 25, 26, 27, 28, 29, 30, 31
 local FORMAT = '<B' .. ('d'):rep(23) .. 'I2c0Bc0Bc0I2c0I4c0I4c0I4c0'
-local REST_FORMAT = '<' .. ('I4c0'):rep(7)
+local REST_FORMAT = '<' .. ('I4c0'):rep(8)
 
 -- What few events need: landing page (u) and search (q) of the session; and lists, each packed until it is opened: revenue of
--- the session (r), past sessions (p), links (k), orders (o), lines of the cart (i).
+-- the session (r), past sessions (p), links (k), orders (o), lines of the cart (i), offers seen (s).
 local function rest_of(v)
   local rest = v.rest
   if not rest then
-    rest = {u = '', q = '', r = '', p = '', k = '', o = '', i = ''}
+    rest = {u = '', q = '', r = '', p = '', k = '', o = '', i = '', s = ''}
     if v[REST] ~= '' then
-      rest.u, rest.q, rest.r, rest.p, rest.k, rest.o, rest.i = unpack_struct(REST_FORMAT, v[REST])
+      rest.u, rest.q, rest.r, rest.p, rest.k, rest.o, rest.i, rest.s = unpack_struct(REST_FORMAT, v[REST])
     end
     v.rest = rest
   end
@@ -44,8 +44,8 @@ end
 local function packed_rest(v)
   local rest = v.rest
   if not rest then return v[REST] end
-  local r, p, k, o, i = closed(rest.r), closed(rest.p), closed(rest.k), closed(rest.o), closed(rest.i)
-  return pack(REST_FORMAT, #rest.u, rest.u, #rest.q, rest.q, #r, r, #p, p, #k, k, #o, o, #i, i)
+  local r, p, k, o, i, s = closed(rest.r), closed(rest.p), closed(rest.k), closed(rest.o), closed(rest.i), closed(rest.s)
+  return pack(REST_FORMAT, #rest.u, rest.u, #rest.q, rest.q, #r, r, #p, p, #k, k, #o, o, #i, i, #s, s)
 end
 
 local function pack_visitor(v)

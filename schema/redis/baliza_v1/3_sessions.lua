@@ -78,6 +78,6 @@ local function identify(v, event)
   v[KNOWN_SINCE], v[VIEWS], v[VIEWED], v[VIEWED_AT] = event[TIME], '', 0, 0
   v[CART_CHANGED], v[CART_BASED], v[PIECES], v[VALUE], v[CURRENCY] = 0, event[TIME], 0, 0, ''
   local rest = rest_of(v)
-  rest.o, rest.i = '', ''
+  rest.o, rest.i, rest.s = '', '', ''
   return false, true
 end

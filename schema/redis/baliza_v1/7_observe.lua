@@ -19,6 +19,8 @@ local function apply(v, event, rules)
   if foreign then return id, opened, 0, true, false end
   if kind == VIEW_ITEM then
     view_items(v, event, live)
+  elseif kind >= OFFER_SHOWN then
+    note_offers(v, event)
   elseif kind >= ADD_TO_CART then
     open_sale(event)
     changed = update_cart(v, event) or changed

@@ -48,6 +48,16 @@ def test_a_site_needs_no_agreement_on_partitions(redis_client: RedisClient) -> N
     assert redis_client.hget("baliza:installed", "partitions") == b"8"
 
 
+def test_a_site_says_and_sets_how_offers_are_chosen(demo_site: Site, redis_client: RedisClient) -> None:
+    assert run("site", "offers", "demo").output == "demo: value 0.3, explore 0.05, cap 10\n"
+    changed = run("site", "offers", "demo", "--value", "1", "--explore", "0", "--cap", "3")
+    assert changed.output == "demo: value 1, explore 0, cap 3\n"
+    made = sites.load_sites(redis_client).by_name["demo"]
+    assert (made.offer_value, made.offer_explore, made.offer_cap) == (1.0, 0.0, 3)
+    assert str(refused("site", "offers", "demo", "--cap", "-1")) == "offer_cap: expected a number from 0 to 1000, got -1"
+    assert "0 to 0.3" in str(refused("site", "offers", "demo", "--explore", "0.4"))
+
+
 def test_refuses_what_is_wrong(demo_site: Site) -> None:
     assert "time zone" in str(refused("site", "add", "lamps", "--origin", "*", "--timezone", "Mars"))
     assert "origin" in str(refused("site", "add", "lamps", "--origin", "lamps.example"))

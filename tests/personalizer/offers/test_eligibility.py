@@ -28,6 +28,11 @@ def test_the_page_the_cart_and_what_was_bought_are_barred_by_name() -> None:
     assert found[GRIND] == "bought_before"
 
 
+def test_what_was_seen_in_vain_is_barred_unless_there_is_a_better_reason() -> None:
+    found = barred(KNOWN, Situation("x", cart=(CASE,), ignored=frozenset({CASE, RUG})), frozenset())
+    assert (found[RUG], found[CASE]) == ("seen_in_vain", "in_the_cart")
+
+
 def test_what_is_welcome_back_is_not() -> None:
     assert CASE not in barred(KNOWN, Situation("x", cart=(CASE,)), frozenset({CASE}))
 

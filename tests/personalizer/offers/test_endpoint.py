@@ -131,6 +131,23 @@ def test_a_site_turns_its_dial_while_it_serves(client: FlaskClient, redis_client
     assert all(offer["explain"]["propensity"] == 1 for offer in ask(client, SECRET, explain=1, limit=4)["offers"])
 
 
+def test_an_offer_that_was_seen_in_vain_rests(client: FlaskClient, redis_client: RedisClient) -> None:
+    set_offers(redis_client, "demo", explore=0.0, cap=2)
+
+    def answer() -> dict[str, Any]:
+        return ask(client, SECRET, visitor="c-42", explain=1, limit=2)
+
+    first = answer()["offers"][0]["item_id"]
+    for times in (1, 2):
+        assert answer()["offers"][0]["item_id"] == first
+        observe(redis_client, "c-42", "offer_shown", [first], at_ms=EARLIER + times)
+    resting = answer()
+    assert first not in {offer["item_id"] for offer in resting["offers"]}
+    assert {"item_id": first, "rule": "seen_in_vain"} in resting["left_out"]
+    observe(redis_client, "c-42", "offer_clicked", [first], at_ms=EARLIER + 3)
+    assert {"item_id": first, "rule": "seen_in_vain"} not in answer()["left_out"]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_offers_are_asked_for_with_get(client: FlaskClient, method: str) -> None:
     answer = client.open("/v1/offers?key=pk_demo", method=method)

@@ -4,7 +4,7 @@ import pytest
 
 from personalizer.models.model import UNKNOWN
 from personalizer.offers.situation import Question, Situation, situate
-from schema.profile import LiveSession, VisitorProfile
+from schema.profile import LiveSession, SeenOffer, VisitorProfile
 from tests.personalizer.planted import ITEMS, NOW_MS, planted_model, profile
 
 MODEL = planted_model()
@@ -94,3 +94,23 @@ def test_a_cart_of_an_earlier_visit_was_left(changed_ago_s: int, began_ago_s: in
 
 def test_an_empty_cart_was_not_left() -> None:
     assert not seen(profile(changed_at=0)).left
+
+
+@pytest.mark.parametrize(
+    ("offer", "cap", "days", "rests"),
+    [
+        (SeenOffer("lamp", 2, NOW_MS, 0), 3, 0.0, False),
+        (SeenOffer("lamp", 3, NOW_MS, 0), 3, 0.0, True),
+        (SeenOffer("lamp", 3, NOW_MS, 0), 3, 6.99, True),
+        (SeenOffer("lamp", 3, NOW_MS, 0), 3, 7.0, False),
+        (SeenOffer("lamp", 99, NOW_MS, 1), 0, 0.0, False),
+        (SeenOffer("lamp", 0, NOW_MS, 1), 3, 0.0, True),
+        (SeenOffer("ghost", 3, NOW_MS, 0), 3, 0.0, False),
+    ],
+)
+def test_what_was_offered_in_vain_rests_for_a_week(offer: SeenOffer, cap: int, days: float, rests: bool) -> None:
+    who = profile(viewed=["rug"], cart=["rug"], bought=["bulb"])
+    who.seen_offers = [offer]
+    found = situate(MODEL, who, Question("home", cap=cap), NOW_MS + int(days * 86_400_000))
+    assert (number("lamp") in found.ignored) is rests
+    assert (found.cart, list(found.bought)) == ((number("rug"),), [number("bulb")])
