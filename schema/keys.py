@@ -17,7 +17,8 @@ A visitor's keys and the stream they append to carry the partition's hash tag, s
 | {pN}:abandoned:<site>        | zset   | visitor → time (ms) at which the cart was found abandoned   | until it changes  |
 | {pN}:orders:<site>           | hash   | order id → + when counted, - when an untrusted browser said | for ever          |
 |                              |        | it (pN = partition of the order id)                         |                   |
-| {pN}:c:<site>:<customer>     | hash   | customer: time of the last purchase in any session          | VISITOR_TTL_MS    |
+| {pN}:c:<site>:<customer>     | hash   | customer: time of the last purchase in any session; last    | VISITOR_TTL_MS    |
+|                              |        | visitor known to be them, and when                          |                   |
 | {pN}:catalogue:<site>        | hash   | item id → row of the catalogue (pN = partition of the item) | until removed     |
 | {pN}:catalogue:log:<site>    | stream | ids of the items that changed, newest CATALOGUE_LOG entries | until pushed out  |
 | baliza:catalogue:<site>      | hash   | epoch, change (a counter: look again), complete, when       | for ever          |

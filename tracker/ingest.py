@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from clickhouse_driver.errors import Error as ClickHouseError
@@ -26,7 +27,7 @@ from tracker.brake import Brake, Braked, Complaints, Tally
 from tracker.insertion import Insertion, Refused, culprits
 from tracker.observe import settling
 from tracker.quarantine import set_aside_command
-from tracker.rows import Arrival, BadEntry, Purchase, arrival_of
+from tracker.rows import Arrival, BadEntry, Known, arrival_of
 
 __all__ = ["Ingest", "oldest_waiting_s"]
 
@@ -204,7 +205,7 @@ class Ingest:
     def _carry(self, key: str, manifest: Manifest, entries: Entries) -> int:
         with _without_garbage_collection():
             carried = self._store(self._open(entries), manifest.token)
-        self._note_purchases([purchase for waiting in carried for purchase in waiting.arrival.purchases])
+        self._note([waiting.arrival for waiting in carried])
         self._trim(manifest)
         call(lambda: self._redis.fcall("close_batch_v1", 1, key, manifest.encoded()))
         events = sum(waiting.arrival.events for waiting in carried)
@@ -261,18 +262,26 @@ class Ingest:
             metrics.INGEST_SET_ASIDE.inc()
             log.error("set aside stream entry %s of partition %d: %s", stream_id, partition, why)
 
-    def _note_purchases(self, purchases: Sequence[Purchase]) -> None:
-        if not purchases:
+    def _note(self, arrivals: Sequence[Arrival]) -> None:
+        """What customers did wherever they were: it lies with the customer, not with a visitor."""
+        purchases = [purchase for arrival in arrivals for purchase in arrival.purchases]
+        latest: dict[tuple[str, str], Known] = {}
+        for known in sorted(filter(None, (arrival.known for arrival in arrivals)), key=attrgetter("at_ms")):
+            latest[known.site, known.customer_id] = known
+        if not purchases and not latest:
             return
         pipe = self._redis.pipeline(transaction=False)
-        partitions = self._settings.partitions
         for site, customer_id, at_ms, order_id, trusted in purchases:
             # The collector does so too; one that was killed before it could would let another word of the order count.
-            pipe.execute_command(*settling(site, order_id, partitions, trusted=trusted))
+            pipe.execute_command(*settling(site, order_id, self._settings.partitions, trusted=trusted))
             if customer_id:
-                key = keys.customer(keys.partition_of(customer_id, partitions), site, customer_id)
-                pipe.fcall("note_purchase_v1", 1, key, at_ms, keys.VISITOR_TTL_MS)
+                pipe.fcall("note_purchase_v1", 1, self._customer(site, customer_id), at_ms, keys.VISITOR_TTL_MS)
+        for site, customer_id, visitor_id, at_ms in latest.values():
+            pipe.fcall("note_visit_v1", 1, self._customer(site, customer_id), visitor_id, at_ms, keys.VISITOR_TTL_MS)
         call(pipe.execute)
+
+    def _customer(self, site: str, customer_id: str) -> str:
+        return keys.customer(keys.partition_of(customer_id, self._settings.partitions), site, customer_id)
 
     def _trim(self, manifest: Manifest) -> None:
         pipe = self._redis.pipeline(transaction=False)

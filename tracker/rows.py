@@ -23,6 +23,7 @@ __all__ = [
     "SOUND_ROW",
     "Arrival",
     "BadEntry",
+    "Known",
     "Purchase",
     "Receipt",
     "arrival_of",
@@ -70,6 +71,15 @@ class Purchase(NamedTuple):
     trusted: bool
 
 
+class Known(NamedTuple):
+    """On this visitor's browser somebody was known to be this customer at that time."""
+
+    site: str
+    customer_id: str
+    visitor_id: str
+    at_ms: int
+
+
 class Receipt(NamedTuple):
     """What became of the events of one request; together they are what was received. `hour_s`: its beginning, Unix time."""
 
@@ -82,12 +92,16 @@ class Receipt(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """One stream entry, ready to be stored. `row`: the columns that insert_events.sql reads; None without events."""
+    """One stream entry, ready to be stored. `row`: the columns that insert_events.sql reads; None without events.
+
+    known: who the visitor was said to be, last.
+    """
 
     row: tuple[Any, ...] | None
     events: int
     purchases: list[Purchase]
     receipt: Receipt
+    known: Known | None = None
 
 
 _body = msgspec.json.Decoder(StoredBatch)
@@ -111,7 +125,7 @@ def arrival_of(entry: Mapping[bytes, bytes]) -> Arrival:
         )  # fmt: skip
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise BadEntry(f"a stream entry makes no rows: {type(error).__name__}: {error}") from error
-    return Arrival(row, len(outcomes), _purchases(context, events, outcomes), receipt)
+    return Arrival(row, len(outcomes), _purchases(context, events, outcomes), receipt, _known(context, events, outcomes))
 
 
 def opened(entry: Mapping[bytes, bytes]) -> Iterator[tuple[Event, Outcome, Context]]:
@@ -156,6 +170,13 @@ def _purchases(context: Context, events: list[Event], outcomes: list[Outcome]) -
         Purchase(context.site, event.customer_id or "", at_ms, event.transaction_id or "", context.trusted)
         for event, at_ms in bought
     ]
+
+
+def _known(context: Context, events: list[Event], outcomes: list[Outcome]) -> Known | None:
+    for outcome in reversed(outcomes):
+        if customer_id := events[outcome.place].customer_id:
+            return Known(context.site, customer_id, context.visitor_id, outcome.at_ms)
+    return None
 
 
 def _columns(event: Event, outcome: Outcome, trusted: bool) -> tuple[Any, ...]:

@@ -49,6 +49,14 @@ class ProfileReader:
         stored: bytes | None = self._breaker.run(lambda: call(lambda: self._redis.get(key)))
         return stored
 
+    def visitors_of(self, site: str, customer_ids: Sequence[str]) -> list[str | None]:
+        """On whose browser each was known last, in one round trip; None where nobody was lately. Raises StoreDown."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for customer_id in customer_ids:
+            pipeline.hget(keys.customer(keys.partition_of(customer_id, self._partitions), site, customer_id), "visitor")
+        found: list[bytes | None] = call(pipeline.execute)
+        return [raw.decode() if raw else None for raw in found]
+
     def read_many(self, site: str, visitor_ids: Sequence[str]) -> list[VisitorProfile | None]:
         """Their profiles, in one round trip. Raises StoreDown."""
         pipeline = self._redis.pipeline(transaction=False)

@@ -107,3 +107,8 @@ def observe(redis: RedisClient, visitor_id: str, type_: str, items: Sequence[str
 def note_purchase(redis: RedisClient, customer_id: str, at_ms: int, site: str = "demo") -> None:
     key = keys.customer(keys.partition_of(customer_id, PARTITIONS), site, customer_id)
     redis.fcall("note_purchase_v1", 1, key, at_ms, keys.VISITOR_TTL_MS)
+
+
+def note_visit(redis: RedisClient, customer_id: str, visitor_id: str, at_ms: int, site: str = "demo") -> None:
+    key = keys.customer(keys.partition_of(customer_id, PARTITIONS), site, customer_id)
+    redis.fcall("note_visit_v1", 1, key, visitor_id, at_ms, keys.VISITOR_TTL_MS)

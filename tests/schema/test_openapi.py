@@ -187,7 +187,8 @@ def complaints(schema: Mapping[str, Any], value: Any, where: str = "$") -> Itera
     if "oneOf" in schema:
         if all(list(complaints(each, value, where)) for each in schema["oneOf"]):
             yield f"{where}: {value!r} is none of what it may be"
-        return
+        if "properties" not in schema:
+            return
     if isinstance(value, dict):
         yield from complaints_of_object(schema, value, where)
     if isinstance(value, list):

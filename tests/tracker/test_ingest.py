@@ -4,6 +4,7 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,7 @@ from baliza.lease import Lease
 from baliza.settings import Settings
 from baliza.stores import History, RedisClient
 from schema import keys
-from tests.support.collecting import Shop, event
+from tests.support.collecting import START, Shop, event
 from tracker import ingest
 from tracker.brake import Braked, braked
 from tracker.ingest import Ingest, oldest_waiting_s
@@ -72,6 +73,27 @@ def test_carries_every_accepted_event_with_its_session(
     assert session["revenue"] == {"EUR": Decimal("79.8")}
     assert (session["bought"], session["customer"]) == (1, "c-42")
     assert [redis_client.xlen(keys.events(partition)) for partition in range(8)] == [0] * 8
+
+
+def test_notes_on_whose_browser_a_customer_was_known_last(
+    shop: Shop, worker: Callable[..., Ingest], redis_client: RedisClient
+) -> None:
+    def noted() -> dict[bytes, bytes]:
+        return redis_client.hgetall(keys.customer(keys.partition_of("anna", 8), "demo", "anna"))
+
+    def ms(at: int) -> bytes:
+        return b"%d" % int((START + timedelta(seconds=at)).timestamp() * 1000)
+
+    shop.send(event(at=8, customer_id="anna"), visitor="v-new")
+    shop.send(event(at=3, customer_id="anna"), visitor="v-old")
+    worker().step()
+    assert noted() == {b"visitor": b"v-new", b"seen_at": ms(8)}
+    shop.send(event(at=7, customer_id="anna"), visitor="v-older")
+    worker().step()
+    assert noted()[b"visitor"] == b"v-new"
+    shop.send(event("purchase", at=9, item="A", customer_id="anna"), visitor="v-newest")
+    worker().step()
+    assert noted() == {b"visitor": b"v-newest", b"seen_at": ms(9), b"last_purchase": ms(9)}
 
 
 def test_a_batch_repeated_after_a_crash_before_trimming_counts_once(

@@ -17,7 +17,7 @@ from schema import keys
 from tests.support.collecting import START, Shop, event
 from tests.support.plain_rows import insert_plainly, plain_rows
 from tracker.insertion import Insertion
-from tracker.rows import BadEntry, Purchase, Receipt, arrival_of, opened
+from tracker.rows import BadEntry, Known, Purchase, Receipt, arrival_of, opened
 
 Entry = Mapping[bytes, bytes]
 
@@ -159,6 +159,14 @@ def test_tells_purchases(shop: Shop) -> None:
     assert [found for entry in entries(shop) for found in arrival_of(entry).purchases] == [
         Purchase("demo", "anna", at_ms, "T-1", True)
     ]
+
+
+@pytest.mark.redis
+def test_tells_who_the_visitor_was_known_to_be_last(shop: Shop) -> None:
+    shop.send(event(at=5), event(at=1, customer_id="anna"), event(at=3, customer_id="bert"), event(at=2, customer_id="anna"))
+    shop.send(event(at=6))
+    at_ms = int((START + timedelta(seconds=3)).timestamp() * 1000)
+    assert [arrival_of(entry).known for entry in entries(shop)] == [Known("demo", "bert", "v-1", at_ms), None]
 
 
 @pytest.mark.redis

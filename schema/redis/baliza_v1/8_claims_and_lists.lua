@@ -57,6 +57,16 @@ local function note_purchase(keys, args)
   return 1
 end
 
+-- Remembers on whose browser a customer was known last; repeating it changes nothing.
+-- KEYS[1] customer   ARGV[1] visitor id   ARGV[2] when (ms)   ARGV[3] ttl (ms)
+local function note_visit(keys, args)
+  if tonumber(args[2]) >= tonumber(redis.call('HGET', keys[1], 'seen_at') or '0') then
+    redis.call('HSET', keys[1], 'visitor', args[1], 'seen_at', args[2])
+  end
+  redis.call('PEXPIRE', keys[1], args[3])
+  return 1
+end
+
 -- Writes down which ranges are about to be stored, if the lease is still the caller's and no batch is open.
 -- KEYS[1] lease  KEYS[2] manifest   ARGV[1] owner  ARGV[2] manifest.   Answers 1 when it was written down, else 0.
 local function plan_batch(keys, args)
@@ -80,6 +90,7 @@ register_always('plan_batch_v1', plan_batch)
 register_always('close_batch_v1', close_batch)
 register_always('settle_order_v1', settle_order)
 register_always('note_purchase_v1', note_purchase)
+register_always('note_visit_v1', note_visit)
 redis.register_function('claim_order_v2', claim_order)
 redis.register_function('mark_abandoned_v1', mark_abandoned)
 redis.register_function('cancel_cart_v1', cancel_cart)

@@ -15,8 +15,8 @@ from baliza.stores import RedisClient
 from personalizer.app import create_app
 from personalizer.models.shelf import ModelShelf
 from personalizer.models.store import ModelStore
-from personalizer.offers.batch import MAX_VISITORS
-from tests.personalizer.planted import NOW, NOW_MS, observe, planted_model
+from personalizer.offers.batch import MAX_PEOPLE
+from tests.personalizer.planted import NOW, NOW_MS, note_visit, observe, planted_model
 
 pytestmark = pytest.mark.redis
 SECRET = {"Authorization": "Bearer sk_demo"}
@@ -50,6 +50,23 @@ def test_each_visitor_gets_a_decision_of_their_own(client: FlaskClient, redis_cl
     assert b'"price":39.90' in answer.data
 
 
+def test_a_customer_is_found_on_the_browser_where_they_were_known_last(
+    client: FlaskClient, redis_client: RedisClient
+) -> None:
+    observe(redis_client, "v-1", "add_to_cart", ["rug"], customer_id="anna", at_ms=NOW_MS - 9_000_000)
+    observe(redis_client, "v-2", "add_to_cart", ["phone"], customer_id="anna", at_ms=NOW_MS - 7_200_000)
+    observe(redis_client, "v-3", "add_to_cart", ["phone"], customer_id="bert")
+    observe(redis_client, "v-3", "login", customer_id="cleo", at_ms=NOW_MS + 1)
+    for customer_id, visitor_id, at_ms in (("anna", "v-2", 2), ("anna", "v-1", 1), ("bert", "v-3", 1), ("dan", "v-9", 1)):
+        note_visit(redis_client, customer_id, visitor_id, at_ms)
+    anna, *others = json.loads(ask(client, customers=["anna", "bert", "dan", "nobody"], limit=1).data)["decisions"]
+    assert (anna["customer_id"], anna["visitor_id"], anna["fallback"]) == ("anna", "v-2", None)
+    assert (anna["offers"][0]["item_id"], anna["offers"][0]["reason"]) == ("phone", "abandoned_cart")
+    assert [each["customer_id"] for each in others] == ["bert", "dan", "nobody"]
+    assert {(each["visitor_id"], each["fallback"]) for each in others} == {(None, "no_profile")}
+    assert {each["offers"][0]["reason"] for each in others} == {"best_seller"}
+
+
 def test_lines_of_json_for_who_wants_lines(client: FlaskClient) -> None:
     answer = ask(client, SECRET | {"Accept": "application/x-ndjson"}, visitors=["v-1", "v-2"])
     assert answer.mimetype == "application/x-ndjson"
@@ -70,12 +87,15 @@ def test_only_with_the_secret_key(client: FlaskClient, headers: dict[str, str]) 
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ({}, "missing required field `visitors`"),
+        ({}, "expected one of `visitors` and `customers`, got neither"),
         ({"visitors": []}, "length >= 1"),
-        ({"visitors": ["v"] * (MAX_VISITORS + 1)}, f"length <= {MAX_VISITORS}"),
+        ({"visitors": ["v"] * (MAX_PEOPLE + 1)}, f"length <= {MAX_PEOPLE}"),
         ({"visitors": ["v"], "placement": "E Mail"}, "placement: expected 1 to 50"),
         ({"visitors": ["v"], "limit": 51}, "`int` <= 50"),
-        ({"visitors": ["v"], "customers": ["c"]}, "unknown field `customers`"),
+        ({"visitors": ["v"], "customers": ["c"]}, "expected one of `visitors` and `customers`, got both"),
+        ({"customers": []}, "length >= 1"),
+        ({"customers": [""]}, "length >= 1"),
+        ({"visitors": ["v"], "users": ["c"]}, "unknown field `users`"),
     ],
 )
 def test_a_bad_body_is_told(client: FlaskClient, body: dict[str, Any], told: str) -> None:
