@@ -9,7 +9,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -42,6 +42,9 @@ SEARCHES_MOST: Final = 50
 ENTRIES_PER_READ: Final = 400
 INSERT_MOST_BYTES: Final = 16 * 1024 * 1024
 BACKOFF_MOST_S: Final = 30.0
+# On whose browser a customer was known is not noted again for so long, unless it is another's; of so many it is remembered.
+NOTED_FOR_MS: Final = 600_000
+NOTED_MOST: Final = 20_000
 BRAKED_WAIT_S: Final = 30.0
 Entries = Mapping[int, Sequence[Entry]]
 
@@ -72,6 +75,7 @@ class Ingest:
         self._insertion = Insertion(history, str(settings.ingest_worker))
         self._brake = Brake(redis, settings.ingest_worker)
         self._tally = Tally(BAD_MOST)
+        self._noted: dict[tuple[str, str], Known] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Carry events until told to stop. Failures are logged and tried again, more and more slowly."""
@@ -265,10 +269,8 @@ class Ingest:
     def _note(self, arrivals: Sequence[Arrival]) -> None:
         """What customers did wherever they were: it lies with the customer, not with a visitor."""
         purchases = [purchase for arrival in arrivals for purchase in arrival.purchases]
-        latest: dict[tuple[str, str], Known] = {}
-        for known in sorted(filter(None, (arrival.known for arrival in arrivals)), key=attrgetter("at_ms")):
-            latest[known.site, known.customer_id] = known
-        if not purchases and not latest:
+        visits = self._news(arrival.known for arrival in arrivals)
+        if not purchases and not visits:
             return
         pipe = self._redis.pipeline(transaction=False)
         for site, customer_id, at_ms, order_id, trusted in purchases:
@@ -276,9 +278,27 @@ class Ingest:
             pipe.execute_command(*settling(site, order_id, self._settings.partitions, trusted=trusted))
             if customer_id:
                 pipe.fcall("note_purchase_v1", 1, self._customer(site, customer_id), at_ms, keys.VISITOR_TTL_MS)
-        for site, customer_id, visitor_id, at_ms in latest.values():
+        for site, customer_id, visitor_id, at_ms in visits.values():
             pipe.fcall("note_visit_v1", 1, self._customer(site, customer_id), visitor_id, at_ms, keys.VISITOR_TTL_MS)
         call(pipe.execute)
+        self._remember(visits)
+
+    def _news(self, said: Iterable[Known | None]) -> dict[tuple[str, str], Known]:
+        """The latest of each customer that was not noted just before: who stays on one browser costs a look into a table."""
+        visits = sorted(filter(None, said), key=attrgetter("at_ms"))
+        latest = {(known.site, known.customer_id): known for known in visits}
+        return {who: known for who, known in latest.items() if self._is_news(self._noted.get(who), known)}
+
+    @staticmethod
+    def _is_news(noted: Known | None, known: Known) -> bool:
+        if noted is None or noted.visitor_id != known.visitor_id:
+            return True
+        return known.at_ms - noted.at_ms > NOTED_FOR_MS
+
+    def _remember(self, visits: Mapping[tuple[str, str], Known]) -> None:
+        if len(self._noted) > NOTED_MOST:
+            self._noted.clear()
+        self._noted |= visits
 
     def _customer(self, site: str, customer_id: str) -> str:
         return keys.customer(keys.partition_of(customer_id, self._settings.partitions), site, customer_id)

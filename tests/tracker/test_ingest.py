@@ -96,6 +96,25 @@ def test_notes_on_whose_browser_a_customer_was_known_last(
     assert noted() == {b"visitor": b"v-newest", b"seen_at": ms(9), b"last_purchase": ms(9)}
 
 
+def test_who_stays_on_one_browser_is_noted_now_and_then(
+    shop: Shop, worker: Callable[..., Ingest], redis_client: RedisClient
+) -> None:
+    carrying = worker()
+    shop.now = START + timedelta(hours=1)
+
+    def noted_after(at: int, visitor: str) -> tuple[bytes, int]:
+        shop.send(event(at=at, customer_id="anna"), visitor=visitor)
+        carrying.step()
+        found = redis_client.hgetall(keys.customer(keys.partition_of("anna", 8), "demo", "anna"))
+        return found[b"visitor"], int(found[b"seen_at"]) // 1000 - int(START.timestamp())
+
+    assert noted_after(0, "v-1") == (b"v-1", 0)
+    assert noted_after(600, "v-1") == (b"v-1", 0)
+    assert noted_after(601, "v-1") == (b"v-1", 601)
+    assert noted_after(602, "v-2") == (b"v-2", 602)
+    assert noted_after(603, "v-1") == (b"v-1", 603)
+
+
 def test_a_batch_repeated_after_a_crash_before_trimming_counts_once(
     shop: Shop, worker: Callable[..., Ingest], history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
