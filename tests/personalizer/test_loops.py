@@ -30,4 +30,4 @@ def test_the_retargeting_process_gives_its_lease_back_when_told_to_stop(
 def test_the_trainer_process_makes_the_first_model(settings: Settings, demo_site: Site, history: History) -> None:
     insert_events(history, planted_history(datetime.now(UTC)))
     with serving("trainer", settings):
-        wait_for(lambda: ModelStore(settings.model_dir).current("demo") is not None, 30)
+        wait_for(lambda: ModelStore(settings.model_dir).current("demo") is not None, 100)

@@ -27,11 +27,12 @@ CHROMIUM_ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# The widget gives an answer 300 ms. What it makes of one is not to depend on how busy the machine is.
-NO_HURRY = """{
+# Makes timers of `ms` wait longer: what a page does before or after one is not to depend on how busy the machine is.
+STRETCHED = """{{
   const timer = setTimeout;
-  window.setTimeout = (what, ms, ...given) => timer(what, ms === 300 ? 20000 : ms, ...given);
-}"""
+  window.setTimeout = (what, ms, ...given) => timer(what, ms === {ms} ? {longer} : ms, ...given);
+}}"""
+NO_HURRY = STRETCHED.format(ms=300, longer=20_000)  # of the widget, which gives an answer that long
 WITHIN_S = 30  # far beyond what a busy machine needs
 HOW_TO_GET_CHROMIUM = "no Chromium found: run `apt-get install chromium`, or set BALIZA_CHROMIUM to its path"
 
