@@ -31,7 +31,7 @@ MONTH_S: Final = 30 * 86_400
 class Measured:
     """Of one event, on one core of the machine in docs/performance.md: one event a request, answered when a replica has it.
 
-    Of `python -m loadtests.clustered`, the times at 64 in flight; what offers cost of `python -m loadtests.bench`.
+    Of `python -m loadtests.clustered`, the times at 64 in flight; what offers cost of `python -m loadtests.offers_report`.
     """
 
     collector_us: float = 121.5
@@ -39,7 +39,7 @@ class Measured:
     replica_us: float = 18.2
     ingest_us: float = 88.0
     history_us: float = 11.5
-    offer_us: float = 1_170.0
+    offer_us: float = 905.0
     request_bytes: int = 697
     log_bytes: int = 1_500  # of the append-only log, and about as many go to each replica
     waiting_bytes: int = 684
