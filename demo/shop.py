@@ -74,6 +74,8 @@ def create_app(
         CONSOLE_URL=console_url,
         SESSION_COOKIE_NAME="demo_shop",
         SESSION_COOKIE_SAMESITE="Lax",
+        # Else a picture that comes late brings back the cart as it was when it was asked for.
+        SESSION_REFRESH_EACH_REQUEST=False,
         CONTENT_POLICY=_content_policy(script_url),
     )
     app.session_interface = _MountedCookie()

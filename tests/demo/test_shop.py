@@ -158,6 +158,14 @@ def test_cookie_stays_under_the_mount(shop: FlaskClient) -> None:
     assert "SameSite=Lax" in cookie
 
 
+def test_what_changes_nothing_leaves_the_cookie_alone(shop: FlaskClient) -> None:
+    shop.post("/shop/cart/add", data={"item_id": "PEN-1"})
+    assert "Set-Cookie" in shop.get("/shop/cart").headers, "what is told once is forgotten"
+    for path in ("/shop/cart", "/shop/", "/shop/pictures/PEN-1.svg", "/shop/static/shop.css"):
+        with shop.get(path) as answer:
+            assert (answer.status_code, "Set-Cookie" in answer.headers) == (200, False), path
+
+
 def test_two_workers_read_each_others_cookies() -> None:
     assert create_app("pk_a").secret_key == create_app("pk_a").secret_key != create_app("pk_b").secret_key
 
