@@ -251,7 +251,7 @@ def set_origins(redis: RedisClient, name: str, origins: Iterable[str]) -> Site:
 def set_offers(
     redis: RedisClient, name: str, value: float | None = None, explore: float | None = None, cap: int | None = None
 ) -> Site:
-    """Change how a site's offers are ranked; None leaves as it is. NotFound, BadRequest when out of bounds."""
+    """Change how a site's offers are chosen and ranked; None leaves as it is. NotFound, BadRequest when out of bounds."""
     given = {"offer_value": (value, 1.0), "offer_explore": (explore, MOST_EXPLORED), "offer_cap": (cap, MOST_SEEN)}
     for field, (number, most) in given.items():
         if number is not None and not 0 <= number <= most:

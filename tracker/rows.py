@@ -49,7 +49,7 @@ class StoredBatch(Struct):
 
 
 class Outcome(Struct, array_like=True):
-    """What observe decided about one event; see schema/redis/baliza_v1.lua, apply()."""
+    """What observe decided about one event; see schema/redis/baliza_v1/7_observe.lua, apply()."""
 
     place: Count
     at_ms: Milliseconds

@@ -46,6 +46,14 @@ class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
 _decode: Final = msgspec.json.Decoder(Wanted).decode
 
 
+class _Person(NamedTuple):
+    """Who is asked for, and what is live about them. named: how the answer calls them."""
+
+    named: dict[str, str | None]
+    visitor_id: str | None
+    profile: VisitorProfile | None
+
+
 @dataclass(frozen=True)
 class Batches:
     """Answers batches. Profiles are read in one round trip; a live store that is away is 503: a server can ask again."""
@@ -79,14 +87,14 @@ class Batches:
 
         return decided()
 
-    def _visitors(self, site: Site, visitor_ids: Sequence[str]) -> "list[_Person]":
+    def _visitors(self, site: Site, visitor_ids: Sequence[str]) -> list[_Person]:
         profiles = self.profiles.read_many(site.name, visitor_ids)
         return [
             _Person({"visitor_id": visitor_id}, visitor_id, profile)
             for visitor_id, profile in zip(visitor_ids, profiles, strict=True)
         ]
 
-    def _customers(self, site: Site, customer_ids: Sequence[str]) -> "list[_Person]":
+    def _customers(self, site: Site, customer_ids: Sequence[str]) -> list[_Person]:
         """A browser on which somebody else is known by now says nothing of the customer."""
         visitor_ids = self.profiles.visitors_of(site.name, customer_ids)
         profiles = iter(self.profiles.read_many(site.name, [one for one in visitor_ids if one is not None]))
@@ -97,14 +105,6 @@ class Batches:
                 visitor_id, profile = None, None
             people.append(_Person({"customer_id": customer_id, "visitor_id": visitor_id}, visitor_id, profile))
         return people
-
-
-class _Person(NamedTuple):
-    """Who is asked for, and what is live about them. named: how the answer calls them."""
-
-    named: dict[str, str | None]
-    visitor_id: str | None
-    profile: VisitorProfile | None
 
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}

@@ -89,21 +89,3 @@ local function list_cart(v, key)
   else call('ZREM', tag .. 'carts:' .. site, visitor) end
   call('ZREM', tag .. 'abandoned:' .. site, visitor)
 end
-
--- --- offers seen ---
--- {item, how often its offer was seen since it was last clicked, when last, 1 if it was dismissed}; the latest stand last, so that
--- a full list forgets what was left longest ago. MORE: the items of the event.
-
-local function note_offers(v, event)
-  local seen, kind = open(v, 's'), event[KIND]
-  for _, id in ipairs(cmsgpack.unpack(event[MORE])) do
-    local place, row = row_of(seen, id)
-    if place then table.remove(seen, place) end
-    if kind ~= OFFER_CLICKED then
-      row = row or {id, 0, 0, 0}
-      row[2], row[3] = row[2] + (kind == OFFER_SHOWN and 1 or 0), math.max(row[3], event[TIME])
-      if kind == OFFER_DISMISSED then row[4] = 1 end
-      push_bounded(seen, row, MAX_SEEN)
-    end
-  end
-end
